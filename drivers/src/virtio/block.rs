@@ -1,0 +1,333 @@
+//! Block devices (virtio 1.2, section 5.2), many requests at a time.
+
+use alloc::boxed::Box;
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::mem::offset_of;
+
+use thiserror::Error;
+
+use super::queue::{ByHead, Queue, Returned, Rings, Segment};
+use super::{Device, DeviceError, Features};
+use crate::dma::DmaBuffer;
+
+/// The device id of a block device.
+pub const DEVICE_ID: u32 = 2;
+
+/// What this driver can make use of.
+pub const FEATURES: Features =
+    Features::VERSION_1.union(Features::EVENT_INDEX).union(Features::BLOCK_FLUSH);
+
+/// The unit of the standard, in bytes: offsets and lengths are multiples of it.
+pub const SECTOR: u64 = 512;
+
+/// The queue that takes requests.
+const REQUEST_QUEUE: u16 = 0;
+
+/// The type of a request (section 5.2.6).
+const TYPE_IN: u32 = 0;
+const TYPE_OUT: u32 = 1;
+const TYPE_FLUSH: u32 = 4;
+
+/// What the device writes when a request is done (section 5.2.6).
+const STATUS_OK: u8 = 0;
+const STATUS_UNSUPPORTED: u8 = 2;
+/// What no device writes: it left the status alone.
+const STATUS_PENDING: u8 = 0xff;
+
+/// What the device finds in front of a request (section 5.2.6).
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+struct Header {
+    kind: u32,
+    reserved: u32,
+    sector: u64,
+}
+
+/// What a request needs besides its data.
+#[derive(Debug, Default)]
+#[repr(C)]
+struct Frame {
+    header: Header,
+    status: u8,
+}
+
+const HEADER_SIZE: u32 = 16;
+
+const _: () = {
+    assert!(offset_of!(Frame, header) == 0);
+    assert!(offset_of!(Frame, status) == HEADER_SIZE as usize);
+};
+
+/// Something for the device to do.
+#[derive(Debug)]
+pub enum Request {
+    /// Fill a buffer from a byte offset.
+    Read {
+        /// Where from: a multiple of [`SECTOR`].
+        offset: u64,
+        /// How much is the buffer's length, a multiple of [`SECTOR`].
+        buffer: DmaBuffer,
+    },
+    /// Store a buffer at a byte offset.
+    Write {
+        /// Where to: a multiple of [`SECTOR`].
+        offset: u64,
+        /// How much is the buffer's length, a multiple of [`SECTOR`].
+        buffer: DmaBuffer,
+    },
+    /// Make everything written so far durable.
+    Flush,
+}
+
+/// Which request a completion belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag(u16);
+
+/// A request that is done.
+#[derive(Debug)]
+pub struct Completion {
+    /// What [`BlockDevice::submit`] returned for it.
+    pub tag: Tag,
+    /// The buffer that came with it.
+    pub buffer: Option<DmaBuffer>,
+    /// How it went. The buffer of a read that failed holds anything.
+    pub result: Result<(), RequestError>,
+}
+
+/// A request that the device could not carry out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RequestError {
+    /// Reading or writing failed.
+    #[error("input/output error")]
+    InputOutput,
+    /// The device does not know this kind of request.
+    #[error("the device does not support the request")]
+    Unsupported,
+}
+
+/// A request that was not handed to the device.
+#[derive(Debug)]
+pub struct Rejected {
+    /// The request, with its buffer.
+    pub request: Request,
+    /// Why.
+    pub reason: RejectReason,
+}
+
+/// Why a request was not handed to the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RejectReason {
+    /// As many requests as fit are in flight: poll, and try again.
+    #[error("the queue is full")]
+    Full,
+    /// Its offset or length is not a multiple of a sector, or too large to say.
+    #[error("the request is not made of whole sectors")]
+    Misaligned,
+    /// It goes beyond the end of the device.
+    #[error("the request goes past the end of the device")]
+    PastEnd,
+    /// It writes to a device that is read-only.
+    #[error("the device is read-only")]
+    ReadOnly,
+}
+
+impl Request {
+    fn buffer(&self) -> Option<&DmaBuffer> {
+        match self {
+            Self::Read { buffer, .. } | Self::Write { buffer, .. } => Some(buffer),
+            Self::Flush => None,
+        }
+    }
+
+    fn into_buffer(self) -> Option<DmaBuffer> {
+        match self {
+            Self::Read { buffer, .. } | Self::Write { buffer, .. } => Some(buffer),
+            Self::Flush => None,
+        }
+    }
+}
+
+/// A virtio block device.
+pub struct BlockDevice {
+    queue: Queue,
+    device: Device,
+    sectors: u64,
+    writable: bool,
+    /// The frame of a chain has the index of its first descriptor.
+    frames: Frames,
+    /// The buffers in the hands of the device.
+    in_flight: ByHead<Option<DmaBuffer>>,
+}
+
+impl BlockDevice {
+    /// A device of `length` bytes over its request queue, or nothing if the
+    /// queue's size is not a power of two.
+    ///
+    /// # Safety
+    ///
+    /// The rings must be mapped, aligned and long enough as [`Rings`] says,
+    /// zeroed, known to the device, and used by nobody else for as long as the
+    /// device lives; and the device must take addresses as they are.
+    #[expect(unsafe_code, reason = "passes a promise on")]
+    #[must_use]
+    pub unsafe fn new(device: Device, rings: Rings, length: u64, writable: bool) -> Option<Self> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        let queue = unsafe { Queue::new(rings, device.features) }?;
+        Some(Self {
+            queue,
+            sectors: length.div_ceil(SECTOR),
+            writable: writable && !device.features.contains(Features::BLOCK_READ_ONLY),
+            device,
+            frames: Frames::new(rings.size),
+            in_flight: ByHead::new(rings.size),
+        })
+    }
+
+    /// The device's capacity in bytes: its length rounded up to whole sectors.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.sectors * SECTOR
+    }
+
+    /// Hands a request to the device. The device learns of it with
+    /// [`notify`](Self::notify), so that several can go at once.
+    ///
+    /// # Errors
+    ///
+    /// The request comes back if it cannot be carried out, or not now.
+    pub fn submit(&mut self, request: Request) -> Result<Tag, Rejected> {
+        match self.enqueue(&request) {
+            Ok(head) => {
+                self.in_flight.insert(head, request.into_buffer());
+                Ok(Tag(head))
+            }
+            Err(reason) => Err(Rejected { request, reason }),
+        }
+    }
+
+    /// Tells the device of the requests submitted since the last time, if it
+    /// needs telling.
+    pub fn notify(&mut self) {
+        if self.queue.publish() {
+            self.device.doorbell.ring(REQUEST_QUEUE);
+        }
+    }
+
+    /// Takes the next request that is done, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If the device breaks the rules; it is of no use from then on.
+    pub fn poll(&mut self) -> Result<Option<Completion>, DeviceError> {
+        let Some(Returned { head, .. }) = self.queue.take_used()? else {
+            return Ok(None);
+        };
+        let buffer = self.in_flight.remove(head)?;
+        let result = match self.frames.status(head) {
+            Some(STATUS_OK) => Ok(()),
+            Some(STATUS_UNSUPPORTED) => Err(RequestError::Unsupported),
+            _ => Err(RequestError::InputOutput),
+        };
+        Ok(Some(Completion { tag: Tag(head), buffer, result }))
+    }
+
+    /// Puts a request into the queue. Its buffer stays where it is.
+    fn enqueue(&mut self, request: &Request) -> Result<u16, RejectReason> {
+        let header = self.header(request)?;
+        // The chain that is added next starts at this descriptor.
+        let head = self.queue.next_head().ok_or(RejectReason::Full)?;
+        let frame = self.frames.prepare(head, header).ok_or(RejectReason::Full)?;
+        let segment = |address, length, writable| Segment { address, length, writable };
+        let header = segment(frame, HEADER_SIZE, false);
+        let status = segment(frame + u64::from(HEADER_SIZE), 1, true);
+        let data = match request.buffer() {
+            Some(buffer) => {
+                let length = u32::try_from(buffer.len()).map_err(|_| RejectReason::Misaligned)?;
+                Some(segment(buffer.address(), length, matches!(request, Request::Read { .. })))
+            }
+            None => None,
+        };
+        let chain = [header, data.unwrap_or(status), status];
+        let chain = if data.is_some() { &chain[..] } else { &chain[..2] };
+        #[expect(unsafe_code, reason = "hands buffers to the device")]
+        // SAFETY: frames live as long as the queue, and this one is not used
+        // again before its chain comes back; the buffer moves to `in_flight`
+        // until then, and `drop` leaks it if it never does.
+        let added = unsafe { self.queue.add(chain) };
+        added.ok_or(RejectReason::Full)
+    }
+
+    /// The header of a request that makes sense.
+    fn header(&self, request: &Request) -> Result<Header, RejectReason> {
+        let (kind, offset) = match request {
+            Request::Read { offset, .. } => (TYPE_IN, *offset),
+            Request::Write { offset, .. } => (TYPE_OUT, *offset),
+            Request::Flush => (TYPE_FLUSH, 0),
+        };
+        if kind != TYPE_IN && !self.writable {
+            return Err(RejectReason::ReadOnly);
+        }
+        let length = request.buffer().map_or(0, |buffer| buffer.len() as u64);
+        if !offset.is_multiple_of(SECTOR) || !length.is_multiple_of(SECTOR) {
+            return Err(RejectReason::Misaligned);
+        }
+        match offset.checked_add(length) {
+            Some(end) if end <= self.capacity() => {
+                Ok(Header { kind, reserved: 0, sector: offset / SECTOR })
+            }
+            _ => Err(RejectReason::PastEnd),
+        }
+    }
+}
+
+impl Drop for BlockDevice {
+    fn drop(&mut self) {
+        // The device may still write to what it was given.
+        if self.queue.free() != self.queue.size() {
+            self.in_flight.leak();
+            self.frames.leak();
+        }
+    }
+}
+
+impl fmt::Debug for BlockDevice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "BlockDevice({} bytes, {:?})", self.capacity(), self.queue)
+    }
+}
+
+/// The frames of all requests: memory that the device reads and writes while
+/// we use other parts of it, so it is only ever reached through pointers.
+struct Frames(Box<[UnsafeCell<Frame>]>);
+
+impl Frames {
+    fn new(count: u16) -> Self {
+        Self((0..count).map(|_| UnsafeCell::default()).collect())
+    }
+
+    /// Fills in the header of a frame that no device uses, and returns its address.
+    fn prepare(&mut self, index: u16, header: Header) -> Option<u64> {
+        let frame = self.0.get_mut(usize::from(index))?;
+        *frame.get_mut() = Frame { header, status: STATUS_PENDING };
+        Some(frame.get().expose_provenance() as u64)
+    }
+
+    /// The status of a frame whose request came back.
+    #[expect(unsafe_code, reason = "reads what a device wrote")]
+    fn status(&self, index: u16) -> Option<u8> {
+        let frame = self.0.get(usize::from(index))?.get();
+        // SAFETY: `frame` points to a live frame.
+        let status = unsafe { &raw const (*frame).status };
+        // SAFETY: the place is initialised; the device is done with it, and if
+        // it is not, a volatile read returns one byte or another.
+        Some(unsafe { status.read_volatile() })
+    }
+
+    fn leak(&mut self) {
+        core::mem::forget(core::mem::take(&mut self.0));
+    }
+}
+
+#[cfg(test)]
+mod tests;
