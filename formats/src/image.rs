@@ -1,0 +1,277 @@
+//! What an open image can say about itself.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::error::Error;
+use crate::storage::Storage;
+
+/// An open image.
+pub trait Image {
+    /// What every image has. Cheap: it was read when the image was opened.
+    fn description(&self) -> Description;
+
+    /// Hands out, one by one, what an image can have many of.
+    ///
+    /// # Errors
+    ///
+    /// If the list is damaged or cannot be read, or the visitor wants no more.
+    fn visit_parts(&self, visit: &mut Visitor<'_>) -> Result<(), Error> {
+        let _ = visit;
+        Ok(())
+    }
+
+    /// The other files that are part of this image: extents, a data file.
+    fn references(&self) -> Vec<Reference> {
+        Vec::new()
+    }
+
+    /// Gives the image a file that it refers to, by its position in
+    /// [`references`](Self::references).
+    ///
+    /// # Errors
+    ///
+    /// If the file is not what the image says it is.
+    fn attach(&mut self, index: usize, storage: Rc<dyn Storage>) -> Result<(), Error> {
+        let _ = (index, storage);
+        Ok(())
+    }
+}
+
+/// Takes one part of an image after the other.
+pub type Visitor<'a> = dyn FnMut(Part) -> Result<(), Error> + 'a;
+
+/// What every image has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// The size of the disk it holds, in bytes.
+    pub virtual_size: u64,
+    /// The unit of allocation in bytes, for formats that have one.
+    pub cluster_size: Option<u64>,
+    /// Whether the content is encrypted.
+    pub encrypted: bool,
+    /// Whether it was left open by its last user. Missing where qemu-img's
+    /// driver does not know, so that it prints nothing.
+    pub dirty: Option<bool>,
+    /// The image underneath.
+    pub backing: Option<Backing>,
+    /// What only this format has.
+    pub specific: Option<Specific>,
+}
+
+/// A reference to the image underneath.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backing {
+    /// Its file name, as the image has it.
+    pub path: Vec<u8>,
+    /// Its format, if the image says so.
+    pub format: Option<Vec<u8>>,
+}
+
+/// Another file that is part of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Its file name, as the image has it.
+    pub path: Vec<u8>,
+    /// What it is.
+    pub role: Role,
+}
+
+/// What another file is to an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The external data file of a qcow2 image.
+    Data,
+    /// The extent of a VMDK image with this number.
+    Extent(u32),
+}
+
+/// What only one format has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Specific {
+    /// qcow2.
+    Qcow2(Qcow2),
+    /// VMDK.
+    Vmdk(Vmdk),
+    /// LUKS version 1.
+    Luks(Luks),
+    /// LUKS version 2.
+    Luks2(Luks2),
+}
+
+/// What only qcow2 has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Qcow2 {
+    /// Bits in a reference count.
+    pub refcount_bits: u64,
+    /// How compressed clusters are compressed: `zlib` or `zstd`.
+    pub compression: &'static str,
+    /// What version 3 adds; nothing for version 2.
+    pub version_3: Option<Qcow2Version3>,
+    /// How the content is encrypted.
+    pub encryption: Option<Qcow2Encryption>,
+}
+
+/// What version 3 of qcow2 adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Qcow2Version3 {
+    /// Reference counts may lag behind.
+    pub lazy_refcounts: bool,
+    /// The image is marked as corrupt.
+    pub corrupt: bool,
+    /// Clusters have subclusters.
+    pub extended_l2: bool,
+    /// The name of the external file with the data.
+    pub data_file: Option<Vec<u8>>,
+    /// Whether that file can be read as a raw image. Only said of images with a
+    /// data file.
+    pub data_file_raw: Option<bool>,
+    /// Whether the image has a list of persistent bitmaps, be it empty.
+    pub has_bitmaps: bool,
+}
+
+/// How a qcow2 image is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Qcow2Encryption {
+    /// The old way: AES-CBC with the passphrase for a key.
+    Aes,
+    /// A LUKS header in the image.
+    Luks(Luks),
+}
+
+/// What only VMDK has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vmdk {
+    /// The content id.
+    pub content_id: u32,
+    /// The content id of the parent.
+    pub parent_content_id: u32,
+    /// `monolithicSparse` and the like.
+    pub create_type: Vec<u8>,
+}
+
+/// What only LUKS version 1 has. Names are qemu's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Luks {
+    /// The cipher and its key size: `aes-256`.
+    pub cipher: String,
+    /// Its mode: `xts`.
+    pub mode: String,
+    /// The generator of initialisation vectors: `plain64`.
+    pub iv_generator: String,
+    /// The hash that the generator uses, if it does.
+    pub iv_hash: Option<String>,
+    /// The hash of the key derivation.
+    pub hash: String,
+    /// Whether the header is a file of its own.
+    pub detached_header: bool,
+    /// The volume's id.
+    pub uuid: Vec<u8>,
+    /// Where the content starts, in bytes.
+    pub payload_offset: u64,
+    /// Iterations in the digest of the master key.
+    pub master_key_iterations: u64,
+}
+
+/// What only LUKS version 2 has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Luks2 {
+    /// The volume's id.
+    pub uuid: Vec<u8>,
+    /// Its label, possibly empty.
+    pub label: Vec<u8>,
+    /// How the content is encrypted: `aes-xts-plain64`.
+    pub encryption: Vec<u8>,
+    /// Bytes that are encrypted at a time.
+    pub sector_size: u64,
+    /// Where the content starts, in bytes.
+    pub payload_offset: u64,
+}
+
+/// Something that an image can have many of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// An internal snapshot.
+    Snapshot(Snapshot),
+    /// A persistent bitmap (qcow2).
+    Bitmap(Bitmap),
+    /// An extent (VMDK).
+    Extent(Extent),
+    /// A key slot (LUKS version 1).
+    KeySlot(KeySlot),
+    /// A key slot (LUKS version 2).
+    KeySlot2(KeySlot2),
+}
+
+/// An internal snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: Vec<u8>,
+    /// Its name.
+    pub name: Vec<u8>,
+    /// The size of the machine's saved state, in bytes.
+    pub vm_state_size: u64,
+    /// When it was taken, in seconds since 1970.
+    pub date_seconds: u32,
+    /// And nanoseconds.
+    pub date_nanoseconds: u32,
+    /// How long the machine had run, in nanoseconds.
+    pub vm_clock: u64,
+    /// How many instructions it had executed, if that was counted.
+    pub instruction_count: Option<u64>,
+}
+
+/// A persistent bitmap of a qcow2 image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bitmap {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Bytes of the disk that a bit stands for.
+    pub granularity: u64,
+    /// It was not saved properly.
+    pub in_use: bool,
+    /// It is to be enabled when the image is opened.
+    pub auto: bool,
+}
+
+/// An extent of a VMDK image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// `SPARSE`, `FLAT` and the like.
+    pub kind: Vec<u8>,
+    /// The name of its file, unless it is the image's own.
+    pub path: Option<Vec<u8>>,
+    /// How much of the disk it holds, in bytes.
+    pub virtual_size: u64,
+    /// The size of a grain in bytes, if it has grains and they could be looked at.
+    pub cluster_size: Option<u64>,
+    /// Whether grains are compressed.
+    pub compressed: bool,
+}
+
+/// A key slot of LUKS version 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySlot {
+    /// Where its key material is, in bytes.
+    pub key_offset: u64,
+    /// Iterations of the key derivation and the number of stripes, of a slot
+    /// that is in use.
+    pub active: Option<(u64, u64)>,
+}
+
+/// A key slot of LUKS version 2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySlot2 {
+    /// Its number.
+    pub number: u32,
+    /// The key derivation: `argon2id`, `pbkdf2`.
+    pub derivation: Vec<u8>,
+    /// How the key is encrypted.
+    pub encryption: Vec<u8>,
+    /// The size of the volume key in bytes.
+    pub key_size: u64,
+    /// Where its key material is, in bytes.
+    pub key_offset: u64,
+}

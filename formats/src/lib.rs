@@ -1,0 +1,70 @@
+//! Disk-image formats.
+//!
+//! A format knows how an image is laid out and nothing else: not where its bytes
+//! come from (a [`Storage`] gives them), not who asks, and not what for. The
+//! crate depends on no other crate of the workspace, holds no `unsafe`, does no
+//! input or output of its own, and is tested on the host over plain byte
+//! vectors.
+//!
+//! Images are hostile. Every number that comes out of one is checked before it
+//! is used: arithmetic is checked, a cast that could lose is an error, indexing
+//! goes through `get`, and what an image can ask for is bounded by a constant
+//! that says why. The lints below hold that.
+//!
+//! Formats look alike, so that who has read one can read all: `mod.rs` says what
+//! the format is, where it is specified and opens an image; `header.rs` takes
+//! the header apart; parts that only one format has (snapshots, a log, a
+//! descriptor) have a file each; `sample.rs` makes small images for tests.
+//!
+//! Reading order: [`storage`], [`error`], [`image`] (what an open image can
+//! say), [`probe`] (which format a file has), [`raw`] (the simplest format), then
+//! any other.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod error;
+pub mod image;
+pub mod probe;
+pub mod raw;
+pub mod storage;
+pub mod text;
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+
+pub use error::{Error, ErrorKind};
+pub use image::Image;
+pub use probe::{Confidence, Probe};
+pub use storage::Storage;
+
+/// A disk-image format.
+pub trait Format: Sync {
+    /// qemu-img's name for it.
+    fn name(&self) -> &'static str;
+
+    /// How sure it is that a file has an image of this format.
+    fn probe(&self, probe: &Probe<'_>) -> Confidence;
+
+    /// Opens an image for reading.
+    ///
+    /// # Errors
+    ///
+    /// If the file holds no image of this format, or one that is damaged or uses
+    /// what is not supported.
+    fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error>;
+}
+
+/// Every format. Where two are equally sure, the earlier one wins.
+pub const FORMATS: &[&dyn Format] = &[&raw::Raw];
+
+/// The format with a name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static dyn Format> {
+    FORMATS.iter().copied().find(|format| format.name() == name)
+}

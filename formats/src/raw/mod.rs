@@ -1,0 +1,154 @@
+//! Raw images: the bytes of the disk, and nothing else.
+//!
+//! Everything is a raw image of something, so probing falls back to this. An
+//! ISO image is one too.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+
+use crate::error::{Error, ErrorKind, FormatError};
+use crate::image::{Description, Image};
+use crate::storage::Storage;
+use crate::{Confidence, Format, Probe};
+
+/// The raw format.
+#[derive(Debug)]
+pub struct Raw;
+
+/// The unit in which the size of a raw disk is counted, in bytes. A file that
+/// ends inside a sector makes a disk that ends behind it.
+const SECTOR: u64 = 512;
+
+impl Format for Raw {
+    fn name(&self) -> &'static str {
+        "raw"
+    }
+
+    fn probe(&self, _probe: &Probe<'_>) -> Confidence {
+        Confidence::ANYTHING
+    }
+
+    fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
+        Ok(Box::new(RawImage::new(storage.as_ref(), 0, None)?))
+    }
+}
+
+/// A raw image, or a window into a file.
+#[derive(Debug)]
+pub struct RawImage {
+    size: u64,
+}
+
+/// A raw image that cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RawError {
+    /// The window starts behind the end.
+    #[error("Offset ({offset}) cannot be greater than size of the containing file ({length})")]
+    OffsetPastEnd {
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// The length of the file in bytes.
+        length: u64,
+    },
+    /// The window ends behind the end.
+    #[error(
+        "The sum of offset ({offset}) and size ({size}) has to be smaller or equal to the actual \
+         size of the containing file ({length})"
+    )]
+    SizePastEnd {
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// How long it is, in bytes.
+        size: u64,
+        /// The length of the file in bytes.
+        length: u64,
+    },
+    /// The window's size is not a multiple of a sector.
+    #[error("Specified size is not multiple of {SECTOR}")]
+    SizeNotSectors,
+    /// The file is longer than a disk can be.
+    #[error("File too large")]
+    TooLarge,
+}
+
+impl FormatError for RawError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Unsupported
+    }
+}
+
+impl RawImage {
+    /// The image in a part of a file: `size` bytes from `offset` on, or all that
+    /// follow.
+    ///
+    /// # Errors
+    ///
+    /// If the file is not that long.
+    pub fn new(storage: &dyn Storage, offset: u64, size: Option<u64>) -> Result<Self, Error> {
+        let round_up = |bytes: u64| bytes.checked_next_multiple_of(SECTOR);
+        let length = round_up(storage.length()).ok_or(RawError::TooLarge)?;
+        let rest = length.checked_sub(offset).ok_or(RawError::OffsetPastEnd { offset, length })?;
+        let size = match size {
+            Some(size) if size > rest => {
+                return Err(RawError::SizePastEnd { offset, size, length }.into());
+            }
+            Some(size) if !size.is_multiple_of(SECTOR) => {
+                return Err(RawError::SizeNotSectors.into());
+            }
+            Some(size) => size,
+            None => round_up(rest).ok_or(RawError::TooLarge)?,
+        };
+        Ok(Self { size })
+    }
+}
+
+impl Image for RawImage {
+    fn description(&self) -> Description {
+        Description { virtual_size: self.size, dirty: Some(false), ..Description::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+    use std::vec;
+
+    use super::*;
+
+    fn size(length: usize, offset: u64, size: Option<u64>) -> Result<u64, std::string::String> {
+        let image = RawImage::new(&vec![0; length], offset, size);
+        image.map(|image| image.description().virtual_size).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_size_is_that_of_the_file_in_whole_sectors() {
+        for (length, expected) in [(0, 0), (1, 512), (512, 512), (513, 1024)] {
+            assert_eq!(size(length, 0, None), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_window_lies_inside_the_file() {
+        for (offset, window, expected) in [
+            (0, Some(1024), Ok(1024)),
+            (512, Some(512), Ok(512)),
+            (512, None, Ok(1536)),
+            (2048, None, Ok(0)),
+            (1, None, Ok(2048)),
+            (
+                2049,
+                None,
+                Err("Offset (2049) cannot be greater than size of the containing file (2048)"),
+            ),
+            (
+                512,
+                Some(2048),
+                Err("The sum of offset (512) and size (2048) has to be smaller or equal to the \
+                     actual size of the containing file (2048)"),
+            ),
+            (0, Some(100), Err("Specified size is not multiple of 512")),
+        ] {
+            assert_eq!(size(2048, offset, window), expected.map_err(Into::into));
+        }
+    }
+}

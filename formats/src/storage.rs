@@ -1,0 +1,127 @@
+//! Where images lie: something with a length that can be read at an offset.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use thiserror::Error;
+use zerocopy::{FromZeros, IntoBytes};
+
+/// A file or a device with an image in it.
+///
+/// Reads are plain blocking calls: formats use them for metadata only, in small
+/// pieces that the implementation is expected to cache.
+pub trait Storage {
+    /// The length in bytes.
+    fn length(&self) -> u64;
+
+    /// Fills a buffer with the bytes from `offset` on.
+    ///
+    /// # Errors
+    ///
+    /// If they are not all there, or cannot be read.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError>;
+}
+
+/// A read that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum StorageError {
+    /// It goes past the end.
+    #[error("read of {length} bytes at {offset} goes past the end of the file")]
+    PastEnd {
+        /// Where it started.
+        offset: u64,
+        /// How many bytes were asked for.
+        length: u64,
+    },
+    /// The host could not do it.
+    #[error("Input/output error")]
+    InputOutput,
+}
+
+/// Reads a structure.
+///
+/// # Errors
+///
+/// Those of [`Storage::read_at`].
+pub fn read_struct<T: FromZeros + IntoBytes + zerocopy::FromBytes>(
+    storage: &dyn Storage,
+    offset: u64,
+) -> Result<T, StorageError> {
+    let mut value = T::new_zeroed();
+    storage.read_at(offset, value.as_mut_bytes())?;
+    Ok(value)
+}
+
+/// Reads bytes. The caller has put a bound on `length`.
+///
+/// # Errors
+///
+/// Those of [`Storage::read_at`]; what goes past the end is not allocated.
+pub fn read_bytes(
+    storage: &dyn Storage,
+    offset: u64,
+    length: usize,
+) -> Result<Vec<u8>, StorageError> {
+    check_range(storage, offset, length as u64)?;
+    let mut bytes = vec![0; length];
+    storage.read_at(offset, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether a range lies in a storage.
+///
+/// # Errors
+///
+/// [`StorageError::PastEnd`] if not.
+pub fn check_range(storage: &dyn Storage, offset: u64, length: u64) -> Result<(), StorageError> {
+    match offset.checked_add(length) {
+        Some(end) if end <= storage.length() => Ok(()),
+        _ => Err(StorageError::PastEnd { offset, length }),
+    }
+}
+
+/// Bytes in memory are a storage: for tests, and for what has been decoded.
+impl Storage for Vec<u8> {
+    fn length(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
+        let past_end = StorageError::PastEnd { offset, length: buffer.len() as u64 };
+        let start = usize::try_from(offset).map_err(|_| past_end)?;
+        let bytes = self.get(start..).and_then(|rest| rest.get(..buffer.len()));
+        buffer.copy_from_slice(bytes.ok_or(past_end)?);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_stay_inside() {
+        let bytes: Vec<u8> = (0..10).collect();
+        for (offset, length, expected) in [
+            (0, 10, Some(0)),
+            (9, 1, Some(9)),
+            (10, 0, Some(0)),
+            (9, 2, None),
+            (11, 0, None),
+            (u64::MAX, 1, None),
+        ] {
+            let read = read_bytes(&bytes, offset, length);
+            match expected {
+                Some(first) if length > 0 => assert_eq!(read.unwrap()[0], first),
+                Some(_) => assert_eq!(read, Ok(vec![])),
+                None => assert!(matches!(read, Err(StorageError::PastEnd { .. }))),
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_the_file_allocates_nothing() {
+        let bytes = vec![0; 10];
+        assert!(read_bytes(&bytes, 0, usize::MAX).is_err());
+    }
+}

@@ -1,0 +1,193 @@
+//! What a format says, in the words of the reply.
+//!
+//! The two vocabularies are kept apart on purpose: `formats` knows nothing of
+//! the wall between guest and host, and `abi` bounds what crosses it.
+
+use alloc::string::ToString;
+
+use abi::info;
+use abi::reply::FailureKind;
+use abi::text::Text;
+use formats::image::{
+    Backing, Bitmap, Description, Extent, KeySlot, KeySlot2, Luks, Luks2, Part, Qcow2,
+    Qcow2Encryption, Qcow2Version3, Snapshot, Specific, Vmdk,
+};
+use formats::{Error as FormatError, ErrorKind};
+
+use crate::session::Error;
+
+/// The head of a description.
+///
+/// # Errors
+///
+/// If a name is too long to cross, or the format is unknown on the other side.
+pub fn image(slot: u8, format: &str, description: &Description) -> Result<info::Image, Error> {
+    let format = info::Format::from_name(format);
+    Ok(info::Image {
+        device: slot,
+        format: format.ok_or_else(|| Error::request("the format has no name for the host"))?,
+        virtual_size: description.virtual_size,
+        cluster_size: description.cluster_size,
+        encrypted: description.encrypted,
+        dirty: description.dirty,
+        backing: description
+            .backing
+            .as_ref()
+            .map(|backing| self::backing(slot, backing))
+            .transpose()?,
+        specific: description.specific.as_ref().map(|it| specific(slot, it)).transpose()?,
+    })
+}
+
+/// A failure of a format.
+#[must_use]
+pub fn failure(slot: u8, error: &FormatError) -> Error {
+    let kind = match error.kind() {
+        ErrorKind::NotThisFormat => FailureKind::NotThisFormat,
+        ErrorKind::Unsupported => FailureKind::Unsupported,
+        ErrorKind::Corrupt => FailureKind::Corrupt,
+        ErrorKind::InputOutput => FailureKind::InputOutput,
+    };
+    Error::about(slot, kind, error.to_string())
+}
+
+/// A part of an image.
+#[must_use]
+pub fn part(part: &Part) -> info::Part {
+    match part {
+        Part::Snapshot(it) => info::Part::Snapshot(snapshot(it)),
+        Part::Bitmap(it) => info::Part::Bitmap(bitmap(it)),
+        Part::Extent(it) => info::Part::Extent(extent(it)),
+        Part::KeySlot(it) => info::Part::KeySlot(key_slot(it)),
+        Part::KeySlot2(it) => info::Part::KeySlot2(key_slot_2(it)),
+    }
+}
+
+/// A file name, which must cross whole.
+fn path(slot: u8, path: &[u8]) -> Result<abi::text::Path, Error> {
+    Text::new(path).ok_or_else(|| {
+        let message = "a reference is longer than a file name can be".to_string();
+        Error::about(slot, FailureKind::Corrupt, message)
+    })
+}
+
+fn backing(slot: u8, backing: &Backing) -> Result<info::Backing, Error> {
+    Ok(info::Backing {
+        path: path(slot, &backing.path)?,
+        format: backing.format.as_deref().map(Text::truncated),
+    })
+}
+
+fn specific(slot: u8, specific: &Specific) -> Result<info::Specific, Error> {
+    Ok(match specific {
+        Specific::Qcow2(it) => info::Specific::Qcow2(qcow2(slot, it)?),
+        Specific::Vmdk(it) => info::Specific::Vmdk(vmdk(it)),
+        Specific::Luks(it) => info::Specific::Luks(luks(it)),
+        Specific::Luks2(it) => info::Specific::Luks2(luks2(it)),
+    })
+}
+
+fn qcow2(slot: u8, it: &Qcow2) -> Result<info::Qcow2, Error> {
+    Ok(info::Qcow2 {
+        refcount_bits: it.refcount_bits,
+        compression: it.compression.into(),
+        version_3: it.version_3.as_ref().map(|it| qcow2_version_3(slot, it)).transpose()?,
+        encryption: it.encryption.as_ref().map(|encryption| match encryption {
+            Qcow2Encryption::Aes => info::Qcow2Encryption::Aes,
+            Qcow2Encryption::Luks(it) => info::Qcow2Encryption::Luks(luks(it)),
+        }),
+    })
+}
+
+fn qcow2_version_3(slot: u8, it: &Qcow2Version3) -> Result<info::Qcow2Version3, Error> {
+    Ok(info::Qcow2Version3 {
+        lazy_refcounts: it.lazy_refcounts,
+        corrupt: it.corrupt,
+        extended_l2: it.extended_l2,
+        data_file: it.data_file.as_deref().map(|name| path(slot, name)).transpose()?,
+        data_file_raw: it.data_file_raw,
+        has_bitmaps: it.has_bitmaps,
+    })
+}
+
+fn vmdk(it: &Vmdk) -> info::Vmdk {
+    info::Vmdk {
+        content_id: it.content_id,
+        parent_content_id: it.parent_content_id,
+        create_type: Text::truncated(&it.create_type),
+    }
+}
+
+fn luks(it: &Luks) -> info::Luks {
+    let name = |text: &str| Text::truncated(text.as_bytes());
+    info::Luks {
+        cipher: name(&it.cipher),
+        mode: name(&it.mode),
+        iv_generator: name(&it.iv_generator),
+        iv_hash: it.iv_hash.as_deref().map(name),
+        hash: name(&it.hash),
+        detached_header: it.detached_header,
+        uuid: Text::truncated(&it.uuid),
+        payload_offset: it.payload_offset,
+        master_key_iterations: it.master_key_iterations,
+    }
+}
+
+fn luks2(it: &Luks2) -> info::Luks2 {
+    info::Luks2 {
+        uuid: Text::truncated(&it.uuid),
+        label: Text::truncated(&it.label),
+        encryption: Text::truncated(&it.encryption),
+        sector_size: it.sector_size,
+        payload_offset: it.payload_offset,
+    }
+}
+
+fn snapshot(it: &Snapshot) -> info::Snapshot {
+    info::Snapshot {
+        id: Text::truncated(&it.id),
+        name: Text::truncated(&it.name),
+        vm_state_size: it.vm_state_size,
+        date_seconds: it.date_seconds,
+        date_nanoseconds: it.date_nanoseconds,
+        vm_clock: it.vm_clock,
+        instruction_count: it.instruction_count,
+    }
+}
+
+fn bitmap(it: &Bitmap) -> info::Bitmap {
+    info::Bitmap {
+        name: Text::truncated(&it.name),
+        granularity: it.granularity,
+        in_use: it.in_use,
+        auto: it.auto,
+    }
+}
+
+fn extent(it: &Extent) -> info::Extent {
+    info::Extent {
+        kind: Text::truncated(&it.kind),
+        file: match &it.path {
+            Some(path) => info::ExtentFile::Named(Text::truncated(path)),
+            None => info::ExtentFile::Own,
+        },
+        virtual_size: it.virtual_size,
+        cluster_size: it.cluster_size,
+        compressed: it.compressed,
+    }
+}
+
+fn key_slot(it: &KeySlot) -> info::KeySlot {
+    let active = |(iterations, stripes)| info::ActiveKeySlot { iterations, stripes };
+    info::KeySlot { key_offset: it.key_offset, active: it.active.map(active) }
+}
+
+fn key_slot_2(it: &KeySlot2) -> info::KeySlot2 {
+    info::KeySlot2 {
+        number: it.number,
+        derivation: Text::truncated(&it.derivation),
+        encryption: Text::truncated(&it.encryption),
+        key_size: it.key_size,
+        key_offset: it.key_offset,
+    }
+}

@@ -1,0 +1,92 @@
+//! What an operation sees of the world.
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+
+use abi::reply::{Failure, FailureKind, Reference, Reply};
+use abi::text::Text;
+use formats::storage::Storage;
+
+/// The world of an operation: the files that it was given, somebody to reply
+/// to, and somebody to ask for more files.
+pub trait Session {
+    /// The file that is plugged into a slot.
+    fn storage(&self, slot: u8) -> Option<Rc<dyn Storage>>;
+
+    /// Sends a reply.
+    ///
+    /// # Errors
+    ///
+    /// If nobody takes it.
+    fn reply(&self, reply: Reply) -> Result<(), Error>;
+
+    /// Asks for a file that an image refers to. Returns the slot that it is
+    /// plugged into.
+    ///
+    /// # Errors
+    ///
+    /// [`Attach::Refused`] if it may not or cannot be opened.
+    fn attach(&self, reference: Reference) -> Result<u8, Attach>;
+}
+
+/// Why a referenced file is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attach {
+    /// The host does not open it.
+    Refused(String),
+    /// The host will start over with the file plugged in: end this run.
+    StartOver,
+    /// The host did not answer.
+    Broken(Error),
+}
+
+/// Why an operation ended early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// It failed.
+    Failed {
+        /// The slot of the file to blame.
+        device: Option<u8>,
+        /// What kind of failure it is.
+        kind: FailureKind,
+        /// The reason, for people.
+        message: String,
+    },
+    /// The host starts over: there is nothing to report.
+    StartOver,
+}
+
+impl Error {
+    /// A failure that is about one file.
+    #[must_use]
+    pub fn about(device: u8, kind: FailureKind, message: String) -> Self {
+        Self::Failed { device: Some(device), kind, message }
+    }
+
+    /// A failure that is about the request.
+    #[must_use]
+    pub fn request(message: &str) -> Self {
+        let message = message.to_string();
+        Self::Failed { device: None, kind: FailureKind::Request, message }
+    }
+
+    /// The slot has no file.
+    #[must_use]
+    pub fn empty_slot(slot: u8) -> Self {
+        Self::request(&format!("slot {slot} has no file"))
+    }
+
+    /// What to tell the host, if anything.
+    #[must_use]
+    pub fn to_reply(&self) -> Option<Reply> {
+        match self {
+            Self::Failed { device, kind, message } => Some(Reply::Failed(Failure {
+                device: *device,
+                kind: *kind,
+                message: Text::truncated(message.as_bytes()),
+            })),
+            Self::StartOver => None,
+        }
+    }
+}
