@@ -1,0 +1,179 @@
+//! One request: decoded, carried out, answered.
+
+use alloc::collections::btree_map::BTreeMap;
+use alloc::rc::Rc;
+use alloc::string::ToString;
+use alloc::vec::IntoIter;
+use core::cell::RefCell;
+
+use abi::device::{Device, Kind};
+use abi::reply::{Marks, Reference, Reply};
+use abi::request::{Answer, Operation, References, Request};
+use abi::wire;
+use drivers::dma::DmaBuffer;
+use drivers::virtio::DeviceError;
+use drivers::virtio::console::Console;
+use ops::session::Attach;
+use ops::storage::Storage;
+use ops::{Error, Session};
+
+use crate::machine::{self, Disk};
+
+/// Carries out the request that the boot loader left. `entered` is when the
+/// guest came to ring 3, in ticks.
+///
+/// Without a console there is nobody to tell, so what fails before there is one
+/// is a panic.
+pub fn run(request: &[u8], entered: u64) {
+    let Request { devices, references, operation } = match wire::decode_request(request) {
+        Ok(request) => request,
+        Err(error) => panic!("{error}"),
+    };
+    let booted = machine::ticks();
+    let machine = match Machine::new(&devices, references) {
+        Ok(machine) => machine,
+        Err(error) => panic!("{error}"),
+    };
+    let devices = machine::ticks();
+    let result = perform(&operation, &machine);
+    let finished = machine::ticks();
+    let last = match result {
+        Ok(()) => Some(Reply::Finished(Marks { entered, booted, devices, finished })),
+        Err(error) => error.to_reply(),
+    };
+    if let Some(last) = last {
+        // The host ends the run at the exit that follows, so whether it took
+        // the reply is its business.
+        let _ = machine.reply(last);
+    }
+    machine.drain();
+}
+
+#[cfg(not(feature = "self-test"))]
+fn perform(operation: &Operation, machine: &Machine) -> Result<(), Error> {
+    ops::run(operation, machine)
+}
+
+#[cfg(feature = "self-test")]
+fn perform(operation: &Operation, machine: &Machine) -> Result<(), Error> {
+    match operation {
+        Operation::SelfTest(test) => crate::self_test::run(*test, machine),
+        operation => ops::run(operation, machine),
+    }
+}
+
+/// The machine as an operation sees it.
+#[derive(Debug)]
+pub struct Machine {
+    console: RefCell<Console>,
+    disks: RefCell<BTreeMap<u8, Rc<Disk>>>,
+    /// The answers that were given in earlier runs, or nothing if the host
+    /// answers while the guest runs.
+    replayed: Option<RefCell<IntoIter<Answer>>>,
+}
+
+impl Machine {
+    /// Takes possession of every device.
+    fn new(devices: &[Device], references: References) -> Result<Self, DeviceError> {
+        let mut disks = BTreeMap::new();
+        let mut console = None;
+        for device in devices {
+            match &device.kind {
+                Kind::Console => console = Some(machine::console(device)?),
+                Kind::Block(block) => {
+                    disks.insert(device.slot, Rc::new(Disk::new(device, block)?));
+                }
+            }
+        }
+        Ok(Self {
+            console: RefCell::new(console.ok_or(DeviceError::Absent)?),
+            disks: RefCell::new(disks),
+            replayed: match references {
+                References::Live => None,
+                References::Replayed(answers) => Some(RefCell::new(answers.into_iter())),
+            },
+        })
+    }
+
+    /// The disk in a slot.
+    pub fn disk(&self, slot: u8) -> Option<Rc<Disk>> {
+        self.disks.borrow().get(&slot).cloned()
+    }
+
+    /// Waits until every reply has been taken.
+    fn drain(&self) {
+        let mut console = self.console.borrow_mut();
+        // If the console breaks, the host notices that the last reply is missing.
+        let _ = machine::wait_for(|| Ok::<_, DeviceError>(console.reclaim()?.then_some(())));
+    }
+
+    /// Waits for the host's answer to a reference.
+    fn live_answer(&self) -> Result<Answer, Error> {
+        let broken = |error: DeviceError| Error::request(&error.to_string());
+        let buffer = DmaBuffer::zeroed(wire::PREFIX + wire::MAX_MESSAGE)
+            .ok_or_else(|| Error::request("no memory for an answer"))?;
+        let mut console = self.console.borrow_mut();
+        console
+            .expect_input(buffer)
+            .map_err(|_| Error::request("the console takes no more buffers"))?;
+        let (buffer, length) = machine::wait_for(|| console.input()).map_err(broken)?;
+        let answer = buffer.get(..length).unwrap_or_default();
+        wire::decode_answer(answer).map_err(|error| Error::request(&error.to_string()))
+    }
+
+    /// Plugs a file in.
+    fn accept(&self, device: &Device) -> Result<u8, Attach> {
+        let broken = |reason: &str| Attach::Broken(Error::request(reason));
+        let block = machine::as_block(device).ok_or_else(|| broken("the answer is no file"))?;
+        let mut disks = self.disks.borrow_mut();
+        // A device that was plugged in at the start of a repeated run is in use
+        // already.
+        if !disks.contains_key(&device.slot) {
+            let disk = Disk::new(device, block).map_err(|error| broken(&error.to_string()))?;
+            disks.insert(device.slot, Rc::new(disk));
+        }
+        Ok(device.slot)
+    }
+}
+
+impl Session for Machine {
+    fn storage(&self, slot: u8) -> Option<Rc<dyn Storage>> {
+        self.disk(slot).map(|disk| disk as Rc<dyn Storage>)
+    }
+
+    fn reply(&self, reply: Reply) -> Result<(), Error> {
+        let message = wire::encode_reply(&reply);
+        let mut message = message.map_err(|error| Error::request(&error.to_string()))?;
+        let mut console = self.console.borrow_mut();
+        // A full queue empties as the host reads.
+        loop {
+            match console.send(message) {
+                Ok(()) => return Ok(()),
+                Err(unsent) => message = unsent,
+            }
+            machine::wait_for(|| {
+                console.reclaim()?;
+                Ok(console.has_room().then_some(()))
+            })
+            .map_err(|error: DeviceError| Error::request(&error.to_string()))?;
+        }
+    }
+
+    fn attach(&self, reference: Reference) -> Result<u8, Attach> {
+        let replayed = self.replayed.as_ref().and_then(|answers| answers.borrow_mut().next());
+        let answer = match (replayed, &self.replayed) {
+            (Some(answer), _) => answer,
+            (None, replay) => {
+                self.reply(Reply::Attach(reference)).map_err(Attach::Broken)?;
+                if replay.is_some() {
+                    return Err(Attach::StartOver);
+                }
+                self.live_answer().map_err(Attach::Broken)?
+            }
+        };
+        match answer {
+            Answer::Attached(device) => self.accept(&device),
+            Answer::Refused(reason) => Err(Attach::Refused(reason)),
+        }
+    }
+}
