@@ -289,12 +289,21 @@ mod tests {
 
     #[test]
     fn every_kind_of_access_is_told_apart() {
-        assert!(TEXT.access.execute && !TEXT.access.write && TEXT.access.user);
-        assert!(DATA.access.write && !DATA.access.execute);
-        for region in [SUPERVISOR_TEXT, SUPERVISOR_RODATA, SUPERVISOR_DATA] {
-            assert!(!region.access.user, "{} is open to ring 3", region.name);
+        // (region, user, write, execute, cached)
+        for (region, rights) in [
+            (LOW, [true, false, false, true]),
+            (SUPERVISOR_TEXT, [false, false, true, true]),
+            (SUPERVISOR_RODATA, [false, false, false, true]),
+            (SUPERVISOR_DATA, [false, true, false, true]),
+            (TEXT, [true, false, true, true]),
+            (RODATA, [true, false, false, true]),
+            (DATA, [true, true, false, true]),
+            (HEAP, [true, true, false, true]),
+            (DEVICES, [true, true, false, false]),
+        ] {
+            let Access { user, write, execute, cached } = region.access;
+            assert_eq!([user, write, execute, cached], rights, "{}", region.name);
         }
-        assert!(!DEVICES.access.cached);
     }
 
     #[test]

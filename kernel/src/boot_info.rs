@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn only_memory_counts_and_only_where_the_heap_starts() {
         let reserved = MemoryRange { kind: 2, ..ram(0, 1 << 40) };
-        let map = [reserved, ram(0, 1 * MIB), ram(MIB, 39 * MIB), ram(1 << 32, MIB), ram(0, 0)];
+        let map = [reserved, ram(0, MIB), ram(MIB, 39 * MIB), ram(1 << 32, MIB), ram(0, 0)];
         let info = boot(&[module(layout::REQUEST, 1)], &map).unwrap();
         assert_eq!(info.heap().end, 40 * MIB);
     }

@@ -44,13 +44,15 @@ extern "C" fn user_entry(start_info: u64) -> ! {
     let boot = unsafe { boot_info::BootInfo::read(start_info) };
     let boot = match boot {
         Ok(boot) => boot,
-        Err(error) => panic!("{error}"),
+        Err(error) => exit::give_up(format_args!("{error}")),
     };
     // SAFETY: the boot information says that this is memory, the layout says
     // that it is heap, and this is the only call.
     unsafe { HEAP.init(boot.heap()) };
-    session::run(boot.request(), entered);
-    exit::exit(ExitCode::Finished)
+    match session::run(boot.request(), entered) {
+        Ok(()) => exit::exit(ExitCode::Finished),
+        Err(error) => exit::give_up(format_args!("{error}")),
+    }
 }
 
 /// Where a trap ends up: in ring 3 again, on the fault stack.
@@ -63,8 +65,7 @@ extern "C" fn fault_entry(vector: u64, error: u64, instruction: u64, address: u6
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    exit::say(format_args!("guest panic: {info}"));
-    exit::exit(ExitCode::Panicked)
+    exit::give_up(format_args!("{info}"))
 }
 
 /// The prebuilt core and alloc name this in their unwind tables, which are not

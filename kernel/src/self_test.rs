@@ -2,7 +2,7 @@
 //!
 //! Linked in only with the feature `self-test`. The host side of the suite is
 //! in `tests/`: it runs each and looks at how the run ended.
-#![expect(unsafe_code, reason = "breaks the rules on purpose")]
+#![expect(unsafe_code, clippy::panic, reason = "breaks the rules on purpose")]
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -67,6 +67,15 @@ fn check(condition: bool, message: &str) -> Result<(), Error> {
     if condition { Ok(()) } else { failed(message) }
 }
 
+/// Bytes that count up from zero.
+fn counting<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    for (byte, count) in bytes.iter_mut().zip(0..) {
+        *byte = count;
+    }
+    bytes
+}
+
 fn place(address: u64) -> *mut u8 {
     core::ptr::with_exposed_provenance_mut(usize::try_from(address).unwrap_or(0))
 }
@@ -78,13 +87,14 @@ fn read(address: u64) -> Result<(), Error> {
 
 fn write(address: u64) -> Result<(), Error> {
     // SAFETY: there is none; the processor is expected to stop this.
-    survived(unsafe { place(address).write_volatile(0xcc) })
+    unsafe { place(address).write_volatile(0xcc) };
+    survived("a write")
 }
 
 fn execute(address: u64) -> Result<(), Error> {
     // SAFETY: there is none; the processor is expected to stop this.
     unsafe { asm!("call {}", in(reg) address) };
-    survived(())
+    survived("a call")
 }
 
 #[expect(unconditional_recursion, reason = "is what it is for")]
@@ -136,8 +146,8 @@ fn doorbell_storm() -> Result<(), Error> {
 
 /// Fills vector registers, gives the processor away, and looks at them again.
 fn vector_units() -> Result<(), Error> {
-    let pattern: [u8; 32] = core::array::from_fn(|index| index as u8 ^ 0xa5);
-    let mut result = [0_u8; 32];
+    let pattern = counting().map(|byte: u8| byte ^ 0xa5);
+    let mut result = [0; 32];
     // SAFETY: the registers named are declared; the port is open. AVX is used
     // only where the processor and XCR0 have it.
     unsafe {
@@ -267,7 +277,7 @@ fn console(machine: &Machine) -> Result<(), Error> {
 /// into calls to them.
 fn memory_functions() -> Result<(), Error> {
     const LENGTH: usize = 80;
-    let source: [u8; LENGTH] = core::array::from_fn(|index| index as u8);
+    let source: [u8; LENGTH] = counting();
     for from in 0..24 {
         for to in 0..24 {
             for length in 0..LENGTH - 24 {

@@ -1,6 +1,6 @@
 //! One request: decoded, carried out, answered.
 
-use alloc::collections::btree_map::BTreeMap;
+use alloc::collections::btree_map::{BTreeMap, Entry};
 use alloc::rc::Rc;
 use alloc::string::ToString;
 use alloc::vec::IntoIter;
@@ -9,7 +9,7 @@ use core::cell::RefCell;
 use abi::device::{Device, Kind};
 use abi::reply::{Marks, Reference, Reply};
 use abi::request::{Answer, Operation, References, Request};
-use abi::wire;
+use abi::wire::{self, WireError};
 use drivers::dma::DmaBuffer;
 use drivers::virtio::DeviceError;
 use drivers::virtio::console::Console;
@@ -19,21 +19,35 @@ use ops::{Error, Session};
 
 use crate::machine::{self, Disk};
 
-/// Carries out the request that the boot loader left. `entered` is when the
-/// guest came to ring 3, in ticks.
+/// Why there was nobody to answer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// The request makes no sense.
+    Request(WireError),
+    /// A device does not work.
+    Device(DeviceError),
+}
+
+impl core::fmt::Display for Unanswered {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Request(error) => error.fmt(formatter),
+            Self::Device(error) => error.fmt(formatter),
+        }
+    }
+}
+
+/// Carries out the request that the boot loader left, and answers it. `entered`
+/// is when the guest came to ring 3, in ticks.
 ///
-/// Without a console there is nobody to tell, so what fails before there is one
-/// is a panic.
-pub fn run(request: &[u8], entered: u64) {
-    let Request { devices, references, operation } = match wire::decode_request(request) {
-        Ok(request) => request,
-        Err(error) => panic!("{error}"),
-    };
+/// # Errors
+///
+/// If it does not come so far that there is a console to answer on.
+pub fn run(request: &[u8], entered: u64) -> Result<(), Unanswered> {
+    let request = wire::decode_request(request).map_err(Unanswered::Request)?;
+    let Request { devices, references, operation } = request;
     let booted = machine::ticks();
-    let machine = match Machine::new(&devices, references) {
-        Ok(machine) => machine,
-        Err(error) => panic!("{error}"),
-    };
+    let machine = Machine::new(&devices, references).map_err(Unanswered::Device)?;
     let devices = machine::ticks();
     let result = perform(&operation, &machine);
     let finished = machine::ticks();
@@ -47,6 +61,7 @@ pub fn run(request: &[u8], entered: u64) {
         let _ = machine.reply(last);
     }
     machine.drain();
+    Ok(())
 }
 
 #[cfg(not(feature = "self-test"))]
@@ -126,12 +141,11 @@ impl Machine {
         let broken = |reason: &str| Attach::Broken(Error::request(reason));
         let block = machine::as_block(device).ok_or_else(|| broken("the answer is no file"))?;
         let mut disks = self.disks.borrow_mut();
-        // A device that was plugged in at the start of a repeated run is in use
-        // already.
-        if !disks.contains_key(&device.slot) {
+        if let Entry::Vacant(place) = disks.entry(device.slot) {
             let disk = Disk::new(device, block).map_err(|error| broken(&error.to_string()))?;
-            disks.insert(device.slot, Rc::new(disk));
+            place.insert(Rc::new(disk));
         }
+        // Otherwise it was plugged in at the start of a repeated run.
         Ok(device.slot)
     }
 }

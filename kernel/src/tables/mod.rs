@@ -8,6 +8,11 @@
 //! Reading order: `places.rs` (where they are), `paging.rs`, `segments.rs`,
 //! `task.rs`, `interrupts.rs`. `main.rs` gives each its section.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "constants of a 64-bit machine, computed by the compiler"
+)]
+
 pub mod interrupts;
 pub mod paging;
 pub mod places;
