@@ -1,0 +1,203 @@
+//! `exuvia info`.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use abi::info::{Format, Request};
+use abi::request::Operation;
+use abi::text::Text;
+
+use super::image::ImageArgs;
+use super::machine::MachineArgs;
+use super::{Program, usage};
+use crate::host_file::HostFile;
+use crate::image_name::ImageName;
+use crate::info::{Collector, Node, text};
+use crate::output::escape::for_terminal;
+use crate::output::json::pretty;
+use crate::output::value::Value;
+use crate::references::References;
+use crate::run::{FIRST_FILE_SLOT, Job, Outcome, RunError, file_in_slot};
+
+/// How many images a backing chain may have.
+const MAX_DEPTH: u32 = 64;
+
+/// Show what an image is: its format, its size, what it refers to.
+///
+/// Only the file that is named is opened. With --backing-chain, files that the
+/// image refers to are opened as well, if they lie in its folder or below.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    image: ImageArgs,
+
+    /// Show the images underneath as well, and the files that are part of each.
+    #[arg(short = 'b', long)]
+    backing_chain: bool,
+
+    /// Print text for people (human, the default) or JSON (json).
+    #[arg(long, value_name = "human|json", allow_hyphen_values = true)]
+    output: Option<String>,
+
+    /// Also say what a raw image holds: partition tables, ISO 9660, UDF.
+    #[arg(long, help_heading = "Options of exuvia")]
+    contents: bool,
+
+    #[command(flatten)]
+    machine: MachineArgs,
+
+    /// The image file (or a list of options, with --image-opts).
+    #[arg(value_name = "FILENAME")]
+    names: Vec<OsString>,
+}
+
+const EXAMPLES: &str = "Examples:
+  exuvia info disk.qcow2
+  exuvia info -f raw disk.img             take it for raw, whatever it looks like
+  exuvia info --backing-chain --output=json top.qcow2
+  exuvia info --image-opts driver=raw,offset=1M,file.filename=disk.img
+  exuvia info --contents disk.img         which partition table is in there?
+
+Exit code: 0 if the image could be described, 1 if not.";
+
+/// Runs the command. Returns the exit code.
+pub fn run(program: &Program, arguments: &Args) -> ExitCode {
+    let wrong = |message: &str| usage::fail(program, Some("info"), message);
+    let json = match arguments.output.as_deref() {
+        None | Some("human") => false,
+        Some("json") => true,
+        Some(other) => {
+            return wrong(&format!("--output expects 'human' or 'json' not '{other}'"));
+        }
+    };
+    let [name] = arguments.names.as_slice() else {
+        return wrong("Expecting one image file name");
+    };
+    if let Some(complaint) = arguments.image.complaint() {
+        return program.fail(&complaint);
+    }
+    match describe(program, arguments, name) {
+        Ok(nodes) => program.print(&render(&nodes, json, arguments.backing_chain)),
+        Err(message) => program.fail(&message),
+    }
+}
+
+fn render(nodes: &[Node], json: bool, chain: bool) -> String {
+    match (json, chain) {
+        (false, _) => text::chain(nodes),
+        (true, true) => pretty(&Value::List(nodes.iter().map(Node::to_value).collect())),
+        (true, false) => nodes.iter().map(|node| pretty(&node.to_value())).collect(),
+    }
+}
+
+/// Has the guest describe the image.
+fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<Node>, String> {
+    let started = Instant::now();
+    let machine = &arguments.machine;
+    let said = for_terminal(std::os::unix::ffi::OsStrExt::as_bytes(name.as_os_str()));
+    let cannot = |reason: String| format!("Could not open '{said}': {reason}");
+
+    let name = arguments.image.name(name).map_err(|error| cannot(error.to_string()))?;
+    let format = known_format(&name).map_err(cannot)?;
+    let file = HostFile::open(&name.path).map_err(|error| cannot(error.to_string()))?;
+    let backend = machine.backend(program).map_err(|error| error.to_string())?;
+    let image = machine.image().map_err(|error| error.to_string())?;
+    let references = References::of(&file);
+    let mut collector = Collector::new(references);
+    let job = Job {
+        image: &image,
+        operation: Operation::Info(Request {
+            image: FIRST_FILE_SLOT,
+            format,
+            extension: Text::truncated(&name.extension()),
+            window: name.window,
+            follow: arguments.backing_chain,
+            max_depth: MAX_DEPTH,
+            contents: arguments.contents,
+        }),
+        files: vec![file],
+        memory_end: machine.memory_end(),
+        budget: machine.info_budget(),
+    };
+    let prepared = started.elapsed();
+    let outcome = backend.run(job, &mut collector).map_err(|error| explain(&error, &said))?;
+
+    let images = collector.into_images();
+    if !arguments.image.force_share {
+        check_locks(&images, &outcome)?;
+    }
+    let nodes = images.iter().enumerate().map(|(depth, described)| {
+        // Only the first was named by the user.
+        let shown = (depth == 0).then_some(name.shown.as_slice());
+        Node::new(described, shown, |slot| outcome.file(slot), arguments.contents)
+    });
+    let nodes: Option<Vec<_>> = nodes.collect();
+    let mut timings = outcome.timings.clone();
+    timings.add("before the VM", prepared);
+    machine.say_timings(program, &timings);
+    nodes
+        .filter(|nodes| !nodes.is_empty())
+        .ok_or_else(|| format!("the guest gave no sensible description of '{said}'"))
+}
+
+/// The format that the user said the image has.
+fn known_format(name: &ImageName) -> Result<Option<Format>, String> {
+    let Some(driver) = name.driver.as_deref() else {
+        return Ok(None);
+    };
+    match Format::from_name(driver) {
+        Some(format) => Ok(Some(format)),
+        None => Err(format!("Unknown driver '{}'", for_terminal(driver.as_bytes()))),
+    }
+}
+
+/// A failure in qemu-img's words.
+fn explain(error: &RunError, said: &str) -> String {
+    match error {
+        RunError::Failed { failure, files } => {
+            let message = for_terminal(failure.message.as_bytes());
+            let Some(slot) = failure.device else {
+                return message;
+            };
+            // The image is called as the user did; others have a name of their own.
+            let file = file_in_slot(files, slot).filter(|_| slot != FIRST_FILE_SLOT);
+            let name = file.map_or_else(|| said.to_owned(), HostFile::shown_name);
+            format!("Could not open '{name}': {message}")
+        }
+        other => with_sources(other, &format!("Could not open '{said}': ")),
+    }
+}
+
+/// An error with everything that led to it, on one line.
+fn with_sources(error: &dyn std::error::Error, prefix: &str) -> String {
+    let mut message = format!("{prefix}{error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    message
+}
+
+/// Whether another process writes to one of the images. A raw image may be
+/// written to at any time, as nothing in it can be half done.
+fn check_locks(
+    images: &[crate::info::collect::Described],
+    outcome: &Outcome,
+) -> Result<(), String> {
+    for described in images.iter().filter(|described| described.image.format != Format::Raw) {
+        let Some(file) = outcome.file(described.image.device) else {
+            continue;
+        };
+        if let Some(lock) = file.conflict() {
+            let name = file.shown_name();
+            return Err(format!(
+                "Could not open '{name}': Failed to get shared \"{lock}\" lock\n\
+                 Is another process using the image [{name}]?"
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! A virtio block device over a file (virtio 1.2, section 5.2).
+//!
+//! Requests are parsed first and carried out then. What the guest may do is
+//! decided here, whatever it asks: an input is never written to, and nothing
+//! beyond the capacity exists.
+
+use abi::layout;
+use vm_memory::{Bytes, GuestMemoryBackend, GuestMemoryMmap, VolatileSlice};
+
+use super::DeviceError;
+use super::queue::{Chain, DeviceQueue};
+use super::volatile_io;
+use crate::host_file::HostFile;
+
+/// The unit of offsets in a request, in bytes.
+const SECTOR: u64 = 512;
+
+/// The most bytes that one request may move. The guest's engine asks for 2 MiB
+/// at most; the limit bounds the time that one request can take.
+const MAX_TRANSFER: u64 = 16 << 20;
+
+/// The types of a request (section 5.2.6).
+const TYPE_IN: u32 = 0;
+const TYPE_OUT: u32 = 1;
+const TYPE_FLUSH: u32 = 4;
+
+/// What the guest reads when a request is done (section 5.2.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Status {
+    Ok = 0,
+    InputOutput = 1,
+    Unsupported = 2,
+}
+
+/// A block device.
+#[derive(Debug)]
+pub struct Block {
+    queue: DeviceQueue,
+    file: HostFile,
+}
+
+/// A request, taken out of a descriptor chain.
+struct Request<'memory> {
+    head: u16,
+    kind: u32,
+    sector: u64,
+    /// The data, in order.
+    data: Vec<VolatileSlice<'memory>>,
+    /// Whether the device writes the data.
+    into_guest: bool,
+    status: VolatileSlice<'memory>,
+}
+
+impl Block {
+    /// The device in a slot, over a file.
+    ///
+    /// # Errors
+    ///
+    /// If the slot's rings are not in memory.
+    pub fn new(slot: u8, file: HostFile, memory: &GuestMemoryMmap) -> Result<Self, DeviceError> {
+        Ok(Self { queue: DeviceQueue::new(layout::block_queue(slot), memory)?, file })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &HostFile {
+        &self.file
+    }
+
+    /// The file again.
+    #[must_use]
+    pub fn into_file(self) -> HostFile {
+        self.file
+    }
+
+    /// The queue.
+    pub fn queue(&mut self) -> &mut DeviceQueue {
+        &mut self.queue
+    }
+
+    /// Carries out every request that is there. Says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// If the guest breaks the rules.
+    pub fn process(&mut self, memory: &GuestMemoryMmap) -> Result<bool, DeviceError> {
+        let mut busy = false;
+        while let Some(chain) = self.queue.pop(memory)? {
+            busy = true;
+            let request = Request::parse(chain, memory)?;
+            let (status, written) = match self.perform(&request) {
+                Ok(written) => (Status::Ok, written),
+                Err(status) => (status, 0),
+            };
+            request.status.copy_from(&[status as u8]);
+            let written = u32::try_from(written).unwrap_or(u32::MAX).saturating_add(1);
+            self.queue.give_back(memory, request.head, written)?;
+        }
+        Ok(busy)
+    }
+
+    /// Carries out one request. Returns how many bytes of guest memory were
+    /// written.
+    fn perform(&self, request: &Request<'_>) -> Result<u64, Status> {
+        match request.kind {
+            TYPE_IN if request.into_guest => self.read(request),
+            // Every file is an input so far, and inputs are not written to.
+            TYPE_OUT | TYPE_FLUSH => Err(Status::InputOutput),
+            TYPE_IN => Err(Status::InputOutput),
+            _ => Err(Status::Unsupported),
+        }
+    }
+
+    fn read(&self, request: &Request<'_>) -> Result<u64, Status> {
+        let size: u64 = request.data.iter().map(|slice| slice.len() as u64).sum();
+        let capacity = self.file.length().next_multiple_of(SECTOR);
+        let start = request.sector.checked_mul(SECTOR).ok_or(Status::InputOutput)?;
+        let end = start.checked_add(size).filter(|end| *end <= capacity);
+        let end = end.ok_or(Status::InputOutput)?;
+        let mut offset = start;
+        for slice in &request.data {
+            let length = slice.len() as u64;
+            // Only the last sector can go beyond the file, and is padded.
+            let in_file = length.min(self.file.length().saturating_sub(offset));
+            let in_file = usize::try_from(in_file).map_err(|_| Status::InputOutput)?;
+            let (from_file, padding) = (slice.subslice(0, in_file), slice.offset(in_file));
+            let from_file = from_file.map_err(|_| Status::InputOutput)?;
+            volatile_io::read_exact_at(self.file.as_fd(), &from_file, offset)
+                .map_err(|_| Status::InputOutput)?;
+            if let Ok(padding) = padding {
+                padding.copy_from(&vec![0_u8; padding.len()]);
+            }
+            offset += length;
+        }
+        Ok(end - start)
+    }
+}
+
+impl<'memory> Request<'memory> {
+    /// Takes a request out of a chain: a header of 16 bytes, data, and a byte
+    /// for the status, each in descriptors of its own.
+    fn parse(chain: Chain<'memory>, memory: &'memory GuestMemoryMmap) -> Result<Self, DeviceError> {
+        let head = chain.head_index();
+        let mut descriptors = chain.collect::<Vec<_>>().into_iter();
+        let (first, last) = (descriptors.next(), descriptors.next_back());
+        let (first, last) = first.zip(last).ok_or(DeviceError::Framing)?;
+        if first.is_write_only() || first.len() != 16 || !last.is_write_only() || last.len() != 1 {
+            return Err(DeviceError::Framing);
+        }
+        let mut header = [0_u8; 16];
+        memory.read_slice(&mut header, first.addr()).map_err(|_| DeviceError::OutsideMemory)?;
+        let [k0, k1, k2, k3, _, _, _, _, sector @ ..] = header;
+        let into_guest = descriptors.as_slice().iter().all(|data| data.is_write_only());
+        let mut size = 0_u64;
+        let mut data = Vec::with_capacity(descriptors.len());
+        for descriptor in descriptors {
+            size += u64::from(descriptor.len());
+            if size > MAX_TRANSFER || descriptor.is_write_only() != into_guest {
+                return Err(DeviceError::Framing);
+            }
+            data.push(slice(memory, &descriptor)?);
+        }
+        Ok(Self {
+            head,
+            kind: u32::from_le_bytes([k0, k1, k2, k3]),
+            sector: u64::from_le_bytes(sector),
+            data,
+            into_guest,
+            status: slice(memory, &last)?,
+        })
+    }
+}
+
+/// The guest memory of a descriptor.
+fn slice<'memory>(
+    memory: &'memory GuestMemoryMmap,
+    descriptor: &virtio_queue::desc::split::Descriptor,
+) -> Result<VolatileSlice<'memory>, DeviceError> {
+    let length = usize::try_from(descriptor.len()).map_err(|_| DeviceError::OutsideMemory)?;
+    memory.get_slice(descriptor.addr(), length).map_err(|_| DeviceError::OutsideMemory)
+}

@@ -1,0 +1,171 @@
+//! Files of the host that a guest may see.
+//!
+//! The host knows a file's name, its length and how much room it takes on disk,
+//! and never looks inside.
+
+pub mod queries;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use abi::device::{Block, Device, Kind, Wiring};
+use thiserror::Error;
+
+/// A file, opened for reading.
+#[derive(Debug)]
+pub struct HostFile {
+    file: File,
+    path: PathBuf,
+    length: u64,
+    allocated: u64,
+    identity: Identity,
+    is_device: bool,
+}
+
+/// Which file it is, whatever its name: device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// A file that cannot be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The system says no.
+    #[error("Could not open '{}': {}", name(.path), reason(.source))]
+    System {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It is a directory, a pipe, or something else without a length.
+    #[error("'file' driver requires '{}' to be a regular file", name(.path))]
+    NotRegular {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// A name for an error message: control characters would reach the terminal.
+fn name(path: &Path) -> String {
+    crate::output::escape::for_terminal(path.as_os_str().as_bytes())
+}
+
+/// The system's reason, as C's `strerror` has it.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    // Rust appends the number: "No such file or directory (os error 2)".
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+impl HostFile {
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read or has no length.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::System { path: path.to_owned(), source };
+        // Without O_NONBLOCK, opening a pipe waits for somebody to write to it.
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+            .open(path)
+            .map_err(failed)?;
+        Self::from_file(file, path)
+    }
+
+    /// Takes a file that is open already, known by a name.
+    ///
+    /// # Errors
+    ///
+    /// If it has no length.
+    pub fn from_file(mut file: File, path: &Path) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::System { path: path.to_owned(), source };
+        let metadata = file.metadata().map_err(failed)?;
+        let is_device = metadata.file_type().is_block_device();
+        let length = if metadata.is_file() {
+            metadata.len()
+        } else if is_device {
+            file.seek(SeekFrom::End(0)).map_err(failed)?
+        } else {
+            return Err(OpenError::NotRegular { path: path.to_owned() });
+        };
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            length,
+            // The unit is 512 bytes on every file system.
+            allocated: metadata.blocks() * 512,
+            identity: Identity { device: metadata.dev(), inode: metadata.ino() },
+            is_device,
+        })
+    }
+
+    /// Its name, as the user or the image gave it.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its name, fit for a terminal.
+    #[must_use]
+    pub fn shown_name(&self) -> String {
+        name(&self.path)
+    }
+
+    /// Its length in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The room it takes on disk, in bytes.
+    #[must_use]
+    pub fn allocated(&self) -> u64 {
+        self.allocated
+    }
+
+    /// Which file it is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// What another process does to the file that a reader should not be exposed
+    /// to, in qemu's words.
+    #[must_use]
+    pub fn conflict(&self) -> Option<&'static str> {
+        queries::conflict(self.as_fd())
+    }
+
+    /// The size in which the file system is asked to allocate, in bytes.
+    #[must_use]
+    pub fn extent_size_hint(&self) -> Option<u32> {
+        queries::extent_size_hint(self.as_fd())
+    }
+
+    /// Whether it is a block device.
+    #[must_use]
+    pub fn is_device(&self) -> bool {
+        self.is_device
+    }
+
+    /// The open file.
+    #[must_use]
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// The device that shows it to a guest.
+    #[must_use]
+    pub fn as_device(&self, slot: u8, wiring: Wiring) -> Device {
+        Device { slot, kind: Kind::Block(Block { length: self.length, writable: false }), wiring }
+    }
+}

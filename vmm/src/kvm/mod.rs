@@ -1,0 +1,234 @@
+//! The KVM backend: a VM of our own making.
+//!
+//! Two threads. This one makes the VM, then serves the guest's devices and
+//! listens to its replies. The other makes the vCPU meanwhile and runs it.
+//! There is no interrupt controller and no interrupt: guest and host poll the
+//! rings while there is work, and ring a doorbell or ask to wait when there is
+//! none.
+//!
+//! Reading order: [`memory`] (what the guest sees), `cpuid.rs` and `vcpu.rs`
+//! (how it starts and what its exits mean), `signals.rs` (how the two threads
+//! wake each other), `service.rs` (devices and replies).
+
+mod cpuid;
+mod memory;
+mod service;
+mod signals;
+mod vcpu;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use abi::device::{Device, Kind, Wiring};
+use abi::layout;
+use abi::pvh::BootBlock;
+use abi::request::{References, Request};
+use abi::wire;
+use kvm_ioctls::{Kvm, VmFd};
+use thiserror::Error;
+use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
+use vmm_sys_util::signal::{Killable, SIGRTMIN, register_signal_handler};
+use zerocopy::IntoBytes;
+
+use self::memory::Memory;
+use self::service::Service;
+use self::signals::Signals;
+use self::vcpu::{Ended, Vcpu};
+use crate::devices::queue::FEATURES;
+use crate::run::{CONSOLE_SLOT, FIRST_FILE_SLOT, Job, Listener, Outcome, RunError};
+use crate::timings::{Moment, Timings};
+
+/// The stack of the vCPU's thread, in bytes. It only sees to exits.
+const VCPU_STACK: usize = 128 << 10;
+
+/// KVM did not do what it should.
+#[derive(Debug, Error)]
+pub enum KvmError {
+    /// It cannot be used at all.
+    #[error("/dev/kvm cannot be used: {}", std::io::Error::from(*.0))]
+    Unusable(vmm_sys_util::errno::Error),
+    /// A call failed.
+    #[error("{call} failed: {}", std::io::Error::from(*.source))]
+    Ioctl {
+        /// Which call.
+        call: &'static str,
+        /// Why.
+        source: vmm_sys_util::errno::Error,
+    },
+    /// The guest's memory cannot be mapped.
+    #[error("cannot map the guest's memory")]
+    Mapping(#[source] vm_memory::mmap::MmapRegionError),
+    /// There is no address space for it.
+    #[error("the guest's memory is too large")]
+    MemoryTooLarge,
+    /// The processor cannot be described.
+    #[error("the processor cannot be described to KVM")]
+    Processor,
+    /// The request cannot be encoded.
+    #[error("cannot encode the request: {0}")]
+    Request(#[from] wire::WireError),
+    /// A thread or an event cannot be made.
+    #[error("cannot {what}")]
+    Host {
+        /// What cannot be made.
+        what: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+impl KvmError {
+    fn ioctl(call: &'static str) -> impl FnOnce(vmm_sys_util::errno::Error) -> Self {
+        move |source| Self::Ioctl { call, source }
+    }
+
+    fn host(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Host { what, source }
+    }
+}
+
+/// Opens KVM.
+///
+/// # Errors
+///
+/// [`KvmError::Unusable`] if there is none, or none that we may use.
+pub fn open() -> Result<Kvm, KvmError> {
+    Kvm::new().map_err(KvmError::Unusable)
+}
+
+/// Carries out a job in a VM of its own.
+///
+/// # Errors
+///
+/// If the job fails, the guest breaks down, or KVM does.
+pub fn run(kvm: &Kvm, job: Job<'_>, listener: &mut dyn Listener) -> Result<Outcome, RunError> {
+    let started = Moment::now();
+    let vm = Arc::new(kvm.create_vm().map_err(KvmError::ioctl("KVM_CREATE_VM"))?);
+    let kick = EventFd::new(EFD_NONBLOCK).map_err(KvmError::host("make an event"))?;
+    let signals = Arc::new(Signals::new(kick));
+    // The vCPU takes as long to make as the rest of the machine.
+    let vcpu = VcpuThread::start(&vm, &signals, job.image.entry())?;
+    let created = Moment::now();
+
+    let mut memory = Memory::new(job.memory_end, job.image)?;
+    write_request(&mut memory, &job)?;
+    add_slots(&vm, &memory)?;
+    let service = Service::new(memory.devices(), &signals, job.files, job.budget, listener);
+    let mut service = service.map_err(|error| RunError::Guest(error.into()))?;
+    let ready = Moment::now();
+
+    vcpu.enter()?;
+    let served = service.run();
+    let ended = vcpu.end(&signals, served.is_err())?;
+    let left = Moment::now();
+
+    let (marks, files) = service.finish(served, &ended)?;
+    // The VM must go before its memory.
+    drop(vm);
+    drop(memory);
+    let gone = Moment::now();
+
+    let [entered, exited] = ended.moments;
+    let mut timings = Timings::default();
+    timings.add("create the VM", created - started);
+    timings.add("load memory, make the vCPU", ready - created);
+    timings.add("enter the guest", entered - ready);
+    timings.add_guest(&marks, ended.moments);
+    timings.add("take the reply", left - exited);
+    timings.add("tear the VM down", gone - left);
+    Ok(Outcome { files, timings })
+}
+
+/// Leaves boot information and the request where the guest looks for them.
+fn write_request(memory: &mut Memory, job: &Job<'_>) -> Result<(), KvmError> {
+    let wiring = Wiring::Ready { features: FEATURES };
+    let console = Device { slot: CONSOLE_SLOT, kind: Kind::Console, wiring };
+    let files = (FIRST_FILE_SLOT..).zip(&job.files);
+    let disks = files.map(|(slot, file)| file.as_device(slot, wiring));
+    let request = Request {
+        devices: std::iter::once(console).chain(disks).collect(),
+        references: References::Live,
+        operation: job.operation.clone(),
+    };
+    let request = wire::encode_request(&request)?;
+    let boot =
+        BootBlock::new(layout::START_INFO, layout::REQUEST, request.len() as u64, job.memory_end);
+    memory.write(layout::START_INFO, boot.as_bytes());
+    memory.write(layout::REQUEST, &request);
+    Ok(())
+}
+
+/// Shows the guest its memory.
+#[expect(unsafe_code, reason = "gives memory to a guest")]
+fn add_slots(vm: &VmFd, memory: &Memory) -> Result<(), KvmError> {
+    for slot in memory.slots() {
+        // SAFETY: the slot is a part of `memory` or of this program's constants,
+        // and `run` drops the VM before the memory.
+        let added = unsafe { vm.set_user_memory_region(*slot) };
+        added.map_err(KvmError::ioctl("KVM_SET_USER_MEMORY_REGION"))?;
+    }
+    Ok(())
+}
+
+/// The thread of the vCPU.
+struct VcpuThread {
+    thread: JoinHandle<Result<Ended, KvmError>>,
+    enter: Sender<()>,
+}
+
+impl VcpuThread {
+    /// Starts the thread. It makes the vCPU and waits.
+    fn start(vm: &Arc<VmFd>, signals: &Arc<Signals>, entry: u64) -> Result<Self, KvmError> {
+        let (enter, entered) = channel();
+        let (vm, signals) = (Arc::clone(vm), Arc::clone(signals));
+        let body = move || {
+            let result = Vcpu::new(vm, Arc::clone(&signals), entry).and_then(|vcpu| {
+                // If there is nothing to enter for, the machine was not finished.
+                if entered.recv().is_err() {
+                    return Ok(Ended::before_it_began());
+                }
+                vcpu.run()
+            });
+            signals.stop();
+            result
+        };
+        let thread = std::thread::Builder::new().name("vcpu0".into()).stack_size(VCPU_STACK);
+        let thread = thread.spawn(body).map_err(KvmError::host("start the vCPU's thread"))?;
+        Ok(Self { thread, enter })
+    }
+
+    /// Lets the vCPU enter the guest.
+    fn enter(&self) -> Result<(), KvmError> {
+        // If the thread has ended already, `end` says why.
+        let _ = self.enter.send(());
+        Ok(())
+    }
+
+    /// Waits for the vCPU to end, or makes it end.
+    fn end(self, signals: &Signals, by_force: bool) -> Result<Ended, KvmError> {
+        if by_force {
+            signals.stop();
+            self.interrupt()?;
+        }
+        match self.thread.join() {
+            Ok(ended) => ended,
+            // Panics abort, so a thread that ends has returned.
+            Err(_) => Err(KvmError::Processor),
+        }
+    }
+
+    /// Gets the vCPU out of the guest. The signal can come in the moment before
+    /// it enters, so it is repeated until the thread is gone.
+    fn interrupt(&self) -> Result<(), KvmError> {
+        extern "C" fn do_nothing(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {}
+
+        register_signal_handler(SIGRTMIN(), do_nothing).map_err(KvmError::ioctl("sigaction"))?;
+        while !self.thread.is_finished() {
+            self.thread.kill(SIGRTMIN()).map_err(KvmError::ioctl("pthread_kill"))?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+}

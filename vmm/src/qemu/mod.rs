@@ -1,0 +1,242 @@
+//! The QEMU backend: the same image under `qemu-system-x86_64 -M microvm`.
+//!
+//! For hosts without KVM, and for testing the image on a machine that is not of
+//! our making. QEMU's devices are negotiated through their registers, and no
+//! file can be plugged in while it runs: when an image refers to another file,
+//! the run is repeated with one drive more.
+//!
+//! Reading order: [`command`] (the command line), `stream.rs` (what comes back).
+
+pub mod command;
+mod stream;
+
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
+use std::time::Instant;
+
+use abi::device::{Device, Kind, Wiring};
+use abi::port::ExitCode;
+use abi::reply::{Marks, Reference, Reply};
+use abi::request::{Answer, References, Request};
+use abi::wire;
+use thiserror::Error;
+
+pub use self::command::Accelerator;
+use self::command::{MAX_DEVICES, hand_over};
+use self::stream::{Conversation, Said};
+use crate::host_file::HostFile;
+use crate::run::{
+    CONSOLE_SLOT, End, FIRST_FILE_SLOT, GuestError, Job, Listener, Outcome, RunError, SerialLog,
+    file_in_slot,
+};
+use crate::timings::{Moment, Timings};
+
+/// QEMU did not do what it should.
+#[derive(Debug, Error)]
+pub enum QemuError {
+    /// It is not installed.
+    #[error("no qemu-system-x86_64 in PATH")]
+    NotInstalled,
+    /// It cannot be started or talked to.
+    #[error("cannot {what}")]
+    Host {
+        /// What cannot be done.
+        what: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The request cannot be encoded.
+    #[error("cannot encode the request: {0}")]
+    Request(#[from] wire::WireError),
+    /// It ended by itself.
+    #[error("QEMU ended by itself ({status}): {}", .message.trim_ascii().escape_ascii())]
+    Ended {
+        /// Its exit status.
+        status: ExitStatus,
+        /// What it said about it.
+        message: Vec<u8>,
+    },
+}
+
+impl QemuError {
+    fn host(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Host { what, source }
+    }
+}
+
+/// A QEMU that is there to be used.
+#[derive(Clone, Debug)]
+pub struct Qemu {
+    program: PathBuf,
+    accelerator: Accelerator,
+}
+
+/// How one attempt at a run came out.
+enum Attempt {
+    /// The guest did what it was asked.
+    Finished(Marks),
+    /// It needs another file.
+    Wants(Reference),
+}
+
+impl Qemu {
+    /// The program's name.
+    pub const PROGRAM: &'static str = "qemu-system-x86_64";
+
+    /// The QEMU in `PATH`.
+    ///
+    /// # Errors
+    ///
+    /// [`QemuError::NotInstalled`] if there is none.
+    pub fn find(accelerator: Accelerator) -> Result<Self, QemuError> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let program = std::env::split_paths(&path)
+            .map(|folder| folder.join(Self::PROGRAM))
+            .find(|program| program.is_file())
+            .ok_or(QemuError::NotInstalled)?;
+        Ok(Self { program, accelerator })
+    }
+
+    /// Carries out a job in a machine of its own, or in several one after the
+    /// other.
+    ///
+    /// # Errors
+    ///
+    /// If the job fails, the guest breaks down, or QEMU does.
+    pub fn run(&self, job: Job<'_>, listener: &mut dyn Listener) -> Result<Outcome, RunError> {
+        let started = Moment::now();
+        let deadline = Instant::now() + job.budget.time;
+        let mut job = job;
+        let mut answers = Vec::new();
+        // A repeated run says everything again that has been heard already.
+        let mut heard = 0;
+        loop {
+            let entered = Moment::now();
+            let request = request(&job, &answers);
+            let attempt = self.attempt(&mut job, &request, deadline, listener, &mut heard)?;
+            let left = Moment::now();
+            match attempt {
+                Attempt::Finished(marks) => {
+                    let mut timings = Timings::default();
+                    timings.add("earlier attempts", entered - started);
+                    timings.add_guest(&marks, [entered, left]);
+                    return Ok(Outcome { files: job.files, timings });
+                }
+                Attempt::Wants(reference) => {
+                    answers.push(attach(&mut job.files, &reference, listener));
+                }
+            }
+        }
+    }
+
+    /// Runs the guest once.
+    fn attempt(
+        &self,
+        job: &mut Job<'_>,
+        request: &Request,
+        deadline: Instant,
+        listener: &mut dyn Listener,
+        heard: &mut u64,
+    ) -> Result<Attempt, RunError> {
+        let request = wire::encode_request(request).map_err(QemuError::from)?;
+        let (handover, ends) = hand_over(job.image.bytes(), &request)
+            .map_err(QemuError::host("make files for QEMU"))?;
+        let mut command =
+            self.command(job, handover).map_err(QemuError::host("hand files to QEMU"))?;
+        let mut child = Reaped(command.spawn().map_err(QemuError::host("start QEMU"))?);
+        // The child has its ends of the sockets now; ours must be the only ones
+        // left, so that they end when it does.
+        drop(command);
+        let mut conversation = Conversation::new(ends, child.0.stderr.take(), job.budget.replies);
+        let mut last = None;
+        let mut position = 0;
+        let heard_out = conversation.run(deadline, &mut |reply| match reply {
+            Reply::Finished(_) | Reply::Failed(_) | Reply::Attach(_) => last = Some(reply),
+            reply => {
+                position += 1;
+                if position > *heard {
+                    *heard = position;
+                    listener.reply(reply);
+                }
+            }
+        });
+        match heard_out {
+            Ok(true) => {}
+            Ok(false) => return Err(RunError::Guest(GuestError::TimedOut(job.budget.time))),
+            Err(error) => return Err(RunError::Guest(error)),
+        }
+        let status = child.0.wait().map_err(QemuError::host("wait for QEMU"))?;
+        let Said { serial, complaint } = conversation.said();
+        match (last, end(status)) {
+            (Some(Reply::Finished(marks)), Some(End::Exit(ExitCode::Finished))) => {
+                Ok(Attempt::Finished(marks))
+            }
+            (Some(Reply::Attach(reference)), Some(End::Exit(ExitCode::Finished))) => {
+                Ok(Attempt::Wants(reference))
+            }
+            (Some(Reply::Failed(failure)), Some(End::Exit(ExitCode::Finished))) => {
+                let files = std::mem::take(&mut job.files);
+                Err(RunError::Failed { failure: Box::new(failure), files })
+            }
+            (_, Some(end)) => Err(broken(end, serial)),
+            (_, None) => Err(QemuError::Ended { status, message: complaint }.into()),
+        }
+    }
+}
+
+fn broken(end: End, serial: SerialLog) -> RunError {
+    RunError::Guest(GuestError::Ended { end, serial })
+}
+
+/// Kills QEMU if it is still there when nobody is interested any more.
+struct Reaped(Child);
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        // Both fail if it has ended and been waited for, which is fine.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The request for a run in which these references have been answered.
+fn request(job: &Job<'_>, answers: &[Answer]) -> Request {
+    let console = Device { slot: CONSOLE_SLOT, kind: Kind::Console, wiring: Wiring::Registers };
+    let files = (FIRST_FILE_SLOT..).zip(&job.files);
+    let disks = files.map(|(slot, file)| file.as_device(slot, Wiring::Registers));
+    Request {
+        devices: std::iter::once(console).chain(disks).collect(),
+        references: References::Replayed(answers.to_vec()),
+        operation: job.operation.clone(),
+    }
+}
+
+/// Adds a file that an image refers to, if it may be opened.
+fn attach(files: &mut Vec<HostFile>, reference: &Reference, listener: &mut dyn Listener) -> Answer {
+    let Some(from) = file_in_slot(files, reference.from) else {
+        return Answer::Refused("no such file refers to another".into());
+    };
+    let slot = u8::try_from(files.len()).unwrap_or(u8::MAX).saturating_add(FIRST_FILE_SLOT);
+    if slot >= MAX_DEVICES {
+        return Answer::Refused(format!("QEMU takes no more than {MAX_DEVICES} devices"));
+    }
+    match listener.open(reference, from) {
+        Ok(file) => {
+            let device = file.as_device(slot, Wiring::Registers);
+            files.push(file);
+            Answer::Attached(device)
+        }
+        Err(reason) => Answer::Refused(reason),
+    }
+}
+
+/// What an exit status of QEMU says about the guest, if it does.
+fn end(status: ExitStatus) -> Option<End> {
+    let code = u32::try_from(status.code()?).ok()?;
+    match ExitCode::ALL.into_iter().find(|exit| exit.qemu_status() == code) {
+        Some(exit) => Some(End::Exit(exit)),
+        // With `-no-reboot`, QEMU ends well when the guest loses control.
+        None if code == 0 => Some(End::TripleFault),
+        None => None,
+    }
+}
