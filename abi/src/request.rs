@@ -79,6 +79,8 @@ pub enum SelfTest {
     Panic,
     /// Allocate until memory runs out.
     OutOfMemory,
+    /// Do nothing, for ever.
+    Spin,
     /// Ring a doorbell ten thousand times.
     DoorbellStorm,
     /// Check that SSE and AVX keep their registers.
@@ -95,7 +97,7 @@ pub enum SelfTest {
 
 impl SelfTest {
     /// Every test, in the order in which the suite runs them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Pass,
         Self::PageFault,
         Self::NullDereference,
@@ -109,6 +111,7 @@ impl SelfTest {
         Self::DivideError,
         Self::Panic,
         Self::OutOfMemory,
+        Self::Spin,
         Self::DoorbellStorm,
         Self::VectorUnits,
         Self::BlockDevice,

@@ -45,6 +45,9 @@ pub fn run(test: SelfTest, machine: &Machine) -> Result<(), Error> {
         SelfTest::DivideError => divide_error(),
         SelfTest::Panic => panic!("as asked for:\nwith a second line"),
         SelfTest::OutOfMemory => out_of_memory(),
+        SelfTest::Spin => loop {
+            core::hint::spin_loop();
+        },
         SelfTest::DoorbellStorm => doorbell_storm(),
         SelfTest::VectorUnits => vector_units(),
         SelfTest::BlockDevice => block_device(machine),

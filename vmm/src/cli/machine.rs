@@ -34,11 +34,19 @@ pub struct MachineArgs {
     /// Say on standard error where the time went.
     #[arg(long)]
     pub timings: bool,
+
+    /// Stop the guest at its first instruction and wait for gdb at this socket;
+    /// for the machines of QEMU.
+    #[arg(long, value_name = "SOCKET", hide_short_help = true)]
+    pub gdb: Option<PathBuf>,
 }
 
 /// How much memory a machine can have, in MiB.
 const MEMORY_MIB: std::ops::RangeInclusive<u64> =
     layout::MIN_MEMORY_END >> 20..=layout::MAX_MEMORY_END >> 20;
+
+/// How long a guest may take that is being looked into.
+const DEBUGGING_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long `info` may take: a hundred times what it does take on a slow
 /// machine without KVM.
@@ -51,7 +59,10 @@ impl MachineArgs {
     ///
     /// If there is none.
     pub fn backend(&self, program: &Program) -> Result<Backend, BackendError> {
-        let (backend, remark) = Backend::select(self.backend)?;
+        let (mut backend, remark) = Backend::select(self.backend)?;
+        if let (Backend::Qemu(qemu), Some(socket)) = (&mut backend, &self.gdb) {
+            qemu.wait_for_gdb(socket);
+        }
         if let Some(remark) = remark {
             program.say(&remark);
         }
@@ -79,7 +90,8 @@ impl MachineArgs {
     /// What a run of `info` may use.
     #[must_use]
     pub fn info_budget(&self) -> Budget {
-        Budget { time: INFO_TIME, replies: wire::MAX_STREAM }
+        let time = if self.gdb.is_some() { DEBUGGING_TIME } else { INFO_TIME };
+        Budget { time, replies: wire::MAX_STREAM }
     }
 
     /// Says where the time went, if the user wants to know.

@@ -18,7 +18,8 @@ pub fn fail(program: &Program, command: Option<&str>, message: &str) -> ExitCode
 pub fn explain(program: &Program, arguments: &[OsString], error: &clap::Error) -> ExitCode {
     let arguments: Vec<_> =
         arguments.iter().skip(1).map(|argument| argument.to_string_lossy()).collect();
-    let command = arguments.iter().find(|argument| !argument.starts_with('-'));
+    // Behind an option, qemu-img has not come to the command yet.
+    let command = arguments.first().filter(|argument| !argument.starts_with('-'));
     let command = command.map(AsRef::as_ref);
     let last = arguments.last().map_or("", AsRef::as_ref);
     match error.kind() {

@@ -151,6 +151,12 @@ impl Qemu {
             arguments.drive(slot, file)?;
         }
 
+        if let Some(socket) = &self.gdb {
+            let socket = socket.display();
+            arguments.add(["-chardev", &format!("socket,id=gdb,path={socket},server=on,wait=off")]);
+            arguments.add(["-gdb", "chardev:gdb", "-S"]);
+        }
+
         let mut command = Command::new(&self.program);
         command
             .args(&arguments.words)

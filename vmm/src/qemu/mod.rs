@@ -10,7 +10,7 @@
 pub mod command;
 mod stream;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::Instant;
 
@@ -69,6 +69,8 @@ impl QemuError {
 pub struct Qemu {
     program: PathBuf,
     accelerator: Accelerator,
+    /// Where gdb will knock, if the guest is to wait for it.
+    gdb: Option<PathBuf>,
 }
 
 /// How one attempt at a run came out.
@@ -94,7 +96,12 @@ impl Qemu {
             .map(|folder| folder.join(Self::PROGRAM))
             .find(|program| program.is_file())
             .ok_or(QemuError::NotInstalled)?;
-        Ok(Self { program, accelerator })
+        Ok(Self { program, accelerator, gdb: None })
+    }
+
+    /// Has guests wait for gdb at a socket.
+    pub fn wait_for_gdb(&mut self, socket: &Path) {
+        self.gdb = Some(socket.to_owned());
     }
 
     /// Carries out a job in a machine of its own, or in several one after the

@@ -1,0 +1,20 @@
+//! What the tests of the whole have in common.
+//!
+//! A test works in a [`Place`] of its own, runs [`tool`]s there, on every
+//! [`Machine`] that this host has, over [`images`] that it makes. There is no
+//! network, no order among tests, and nothing is left behind.
+//!
+//! The tests themselves lie beside this folder, one file for each thing that is
+//! tested: `workspace.rs` (who may know whom), `guest_image.rs` (what is in the
+//! built image), `kernel.rs` (how the guest breaks), `info.rs` (the output,
+//! against qemu-img's), `command_line.rs` (arguments, errors, exit codes).
+
+pub mod images;
+pub mod kernel_build;
+pub mod machine;
+pub mod place;
+pub mod tool;
+
+pub use machine::Machine;
+pub use place::Place;
+pub use tool::Outcome;
