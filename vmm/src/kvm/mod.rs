@@ -6,7 +6,7 @@
 //! rings while there is work, and ring a doorbell or ask to wait when there is
 //! none.
 //!
-//! Reading order: [`memory`] (what the guest sees), `cpuid.rs` and `vcpu.rs`
+//! Reading order: `memory.rs` (what the guest sees), `cpuid.rs` and `vcpu.rs`
 //! (how it starts and what its exits mean), `signals.rs` (how the two threads
 //! wake each other), `service.rs` (devices and replies).
 

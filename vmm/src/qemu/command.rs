@@ -125,7 +125,9 @@ impl Qemu {
         let mut arguments = Arguments::default();
         let (accelerator, processor) = match self.accelerator {
             Accelerator::Kvm => ("kvm", "host"),
-            Accelerator::Tcg => ("tcg", "max"),
+            // By default the translator maps 1 GiB for what it translates, which
+            // callers that limit the address space do not give it.
+            Accelerator::Tcg => ("tcg,tb-size=64", "max"),
         };
         arguments.add(["-M", MACHINE, "-accel", accelerator, "-cpu", processor]);
         arguments.add(["-m", &format!("{}K", job.memory_end >> 10)]);
