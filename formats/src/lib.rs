@@ -34,6 +34,7 @@ pub mod probe;
 pub mod raw;
 pub mod storage;
 pub mod text;
+pub mod vmdk;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
