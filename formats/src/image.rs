@@ -239,9 +239,10 @@ pub struct Bitmap {
 /// An extent of a VMDK image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// `SPARSE`, `FLAT` and the like.
+    /// `SPARSE`, `FLAT` and the like; empty if it is in the image's own file.
     pub kind: Vec<u8>,
-    /// The name of its file, unless it is the image's own.
+    /// The name of its file, unless it is the image's own or there is none
+    /// (`ZERO`).
     pub path: Option<Vec<u8>>,
     /// How much of the disk it holds, in bytes.
     pub virtual_size: u64,

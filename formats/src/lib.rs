@@ -62,7 +62,7 @@ pub trait Format: Sync {
 }
 
 /// Every format. Where two are equally sure, the earlier one wins.
-pub const FORMATS: &[&dyn Format] = &[&raw::Raw];
+pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &vmdk::Vmdk];
 
 /// The format with a name.
 #[must_use]

@@ -15,20 +15,84 @@
 //! of it is in [`sesparse`].
 //!
 //! Reading order: [`descriptor`] and [`extent`] (the text), [`sparse`] (what the
-//! three sparse extents have in common), [`header`], [`cowd`], [`sesparse`].
+//! three sparse extents have in common), [`header`], [`cowd`], [`sesparse`],
+//! then [`image`].
 
 pub mod cowd;
 pub mod descriptor;
 pub mod error;
 pub mod extent;
 pub mod header;
+pub mod image;
+mod probing;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 mod sector;
 pub mod sesparse;
 pub mod sparse;
 
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+
 pub use error::VmdkError;
+
+use crate::error::Error;
+use crate::image::Image;
+use crate::storage::Storage;
+use crate::{Confidence, Format, Probe};
+use descriptor::Descriptor;
+use header::Header;
+use image::VmdkImage;
+
+/// The VMDK format.
+#[derive(Debug)]
+pub struct Vmdk;
 
 /// The unit of every offset and size in VMDK, in bytes.
 pub const SECTOR: u64 = 512;
+
+impl Format for Vmdk {
+    fn name(&self) -> &'static str {
+        "vmdk"
+    }
+
+    fn probe(&self, probe: &Probe<'_>) -> Confidence {
+        let signature = probe.starts_with(&header::MAGIC) || probe.starts_with(&cowd::MAGIC);
+        Confidence::certain_if(signature || probing::is_descriptor(probe.head))
+    }
+
+    fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
+        Ok(Box::new(open(storage.as_ref())?))
+    }
+}
+
+/// Opens an image by what its first sector says.
+fn open(storage: &dyn Storage) -> Result<VmdkImage, Error> {
+    if storage.length() == 0 {
+        return Err(VmdkError::TooSmall.into());
+    }
+    let header: Header = sector::read(storage, "header", 0)?;
+    match header.magic {
+        header::MAGIC if header.has_only_descriptor() => {
+            VmdkImage::with_extent_files(&header.descriptor(storage)?)
+        }
+        header::MAGIC => {
+            let extent = header.extent(storage)?;
+            let create_type = if extent.compressed { STREAM_OPTIMIZED } else { MONOLITHIC_SPARSE };
+            VmdkImage::with_own_extent(create_type, extent, &header.descriptor(storage)?)
+        }
+        cowd::MAGIC => {
+            let extent = cowd::read(storage)?;
+            VmdkImage::with_own_extent(b"", extent, &Descriptor::at_usual_place(storage)?)
+        }
+        _ => VmdkImage::with_extent_files(&Descriptor::whole_file(storage)?),
+    }
+}
+
+/// The type of a disk that is one sparse extent.
+const MONOLITHIC_SPARSE: &[u8] = b"monolithicSparse";
+/// The type of a disk whose grains are compressed.
+const STREAM_OPTIMIZED: &[u8] = b"streamOptimized";
+
+#[cfg(test)]
+mod tests;

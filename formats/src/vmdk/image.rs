@@ -1,0 +1,290 @@
+//! An open VMDK image: its extents, and what its descriptor says of the disk.
+
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::descriptor::Descriptor;
+use super::error::quote;
+use super::extent::{ExtentLine, ExtentType};
+use super::sparse::Sparse;
+use super::{SECTOR, STREAM_OPTIMIZED, VmdkError, sesparse};
+use crate::error::Error;
+use crate::image::{
+    self, Backing, Description, Image, Part, Reference, Role, Specific, Visitor, Vmdk,
+};
+use crate::storage::Storage;
+
+/// The largest disk in bytes: what a signed 64-bit offset reaches in whole GiB,
+/// as with qemu-img.
+pub const MAX_DISK: u64 = 0x7fff_ffff_c000_0000;
+
+/// The types of disks whose extents are files of their own. `vmfsThin` is `vmfs`
+/// by another name.
+const TYPES_WITH_EXTENT_FILES: [&[u8]; 7] = [
+    b"monolithicFlat",
+    b"vmfs",
+    b"vmfsThin",
+    b"vmfsSparse",
+    b"seSparse",
+    b"twoGbMaxExtentSparse",
+    b"twoGbMaxExtentFlat",
+];
+
+/// An open VMDK image.
+#[derive(Clone, Debug)]
+pub struct VmdkImage {
+    create_type: Vec<u8>,
+    content_id: u32,
+    parent_content_id: u32,
+    /// The file name of the parent.
+    parent: Option<Vec<u8>>,
+    /// In their order on the disk.
+    extents: Vec<Extent>,
+    /// The size of the disk in bytes.
+    size: u64,
+}
+
+/// An extent of an open image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Where it is.
+    pub file: File,
+    /// How much of the disk it holds, in sectors.
+    pub sectors: u64,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// Where an extent is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum File {
+    /// In the image's own file.
+    Own,
+    /// In another one, or nowhere if it holds zeros, as a line of the descriptor
+    /// says.
+    Named {
+        /// What the line says it is.
+        extent_type: ExtentType,
+        /// The name of the file, empty if there is none.
+        name: Vec<u8>,
+    },
+}
+
+/// What is in an extent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The bytes of the disk, from a sector of the file on.
+    Flat {
+        /// That sector.
+        offset: u64,
+    },
+    /// Grains.
+    Sparse(Sparse),
+    /// Grains in a file that has not been attached yet.
+    UnknownSparse,
+    /// Zeros.
+    Zero,
+}
+
+impl VmdkImage {
+    /// An image whose only extent is in its own file.
+    ///
+    /// # Errors
+    ///
+    /// If the descriptor is missing or invalid, or the disk too large.
+    pub fn with_own_extent(
+        create_type: &[u8],
+        extent: Sparse,
+        descriptor: &Descriptor,
+    ) -> Result<Self, Error> {
+        if !descriptor.is_present() {
+            return Err(VmdkError::NoDescriptor.into());
+        }
+        let sectors = extent.capacity;
+        let extent = Extent { file: File::Own, sectors, content: Content::Sparse(extent) };
+        Ok(Self::new(create_type, vec![extent], descriptor)?)
+    }
+
+    /// An image with extents in other files. They are attached later.
+    ///
+    /// # Errors
+    ///
+    /// If the descriptor is invalid, or the disk too large or of a type that is
+    /// not supported.
+    pub fn with_extent_files(descriptor: &Descriptor) -> Result<Self, Error> {
+        let create_type = descriptor.create_type()?;
+        if !TYPES_WITH_EXTENT_FILES.contains(&create_type) {
+            let create_type = quote(create_type);
+            return Err(VmdkError::UnsupportedType { create_type }.into());
+        }
+        let extents = descriptor.extents()?.into_iter().map(Extent::from).collect();
+        Ok(Self::new(create_type, extents, descriptor)?)
+    }
+
+    fn new(
+        create_type: &[u8],
+        extents: Vec<Extent>,
+        descriptor: &Descriptor,
+    ) -> Result<Self, VmdkError> {
+        Ok(Self {
+            create_type: create_type.to_vec(),
+            parent: descriptor.parent()?.map(<[u8]>::to_vec),
+            content_id: descriptor.content_id()?,
+            parent_content_id: descriptor.parent_content_id()?,
+            size: disk_size(&extents)?,
+            extents,
+        })
+    }
+
+    /// Extents in their order on the disk.
+    #[must_use]
+    pub fn extents(&self) -> &[Extent] {
+        &self.extents
+    }
+
+    /// Whether qemu-img would have something to say of the extents as one:
+    /// either all are flat or all have the same grains. Zeros go with anything.
+    fn is_uniform(&self) -> bool {
+        let mut kinds = self.extents.iter().filter_map(|extent| match &extent.content {
+            Content::Zero => None,
+            Content::Flat { .. } => Some(Kind::Flat),
+            Content::UnknownSparse => Some(Kind::UnknownSparse),
+            Content::Sparse(sparse) => Some(Kind::Sparse(sparse.grain_size, sparse.compressed)),
+        });
+        let first = kinds.next();
+        kinds.all(|kind| Some(kind) == first)
+    }
+
+    /// The first extent with grains that were looked at.
+    fn first_sparse(&self) -> Option<&Sparse> {
+        self.extents.iter().find_map(|extent| extent.sparse())
+    }
+
+    /// Whether the last user of an extent left it open.
+    fn is_unclean(&self) -> bool {
+        self.extents.iter().any(|extent| extent.sparse().is_some_and(|sparse| sparse.unclean))
+    }
+}
+
+/// What extents must have in common to be described as one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Flat,
+    UnknownSparse,
+    /// The size of a grain in sectors, and whether it is compressed.
+    Sparse(u64, bool),
+}
+
+impl Extent {
+    /// Its header, if it has grains and its file is there.
+    fn sparse(&self) -> Option<&Sparse> {
+        match &self.content {
+            Content::Sparse(sparse) => Some(sparse),
+            _ => None,
+        }
+    }
+
+    /// The name of its file, if that is another than the image's own.
+    fn file_name(&self) -> Option<&[u8]> {
+        match &self.file {
+            File::Named { name, .. } if !name.is_empty() => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Its description.
+    fn part(&self) -> image::Extent {
+        let kind = match &self.file {
+            File::Own => "",
+            File::Named { extent_type, .. } => extent_type.name(),
+        };
+        let sparse = self.sparse();
+        image::Extent {
+            kind: kind.into(),
+            path: self.file_name().map(<[u8]>::to_vec),
+            // All extents together are no larger than the largest disk.
+            virtual_size: self.sectors.saturating_mul(SECTOR),
+            cluster_size: sparse.map(Sparse::grain_bytes),
+            compressed: sparse.is_some_and(|sparse| sparse.compressed),
+        }
+    }
+}
+
+impl From<ExtentLine> for Extent {
+    fn from(line: ExtentLine) -> Self {
+        let ExtentLine { extent_type, sectors, name, offset } = line;
+        let content = match extent_type {
+            ExtentType::Flat | ExtentType::Vmfs => Content::Flat { offset },
+            ExtentType::Zero => Content::Zero,
+            ExtentType::Sparse | ExtentType::VmfsSparse | ExtentType::SeSparse => {
+                Content::UnknownSparse
+            }
+        };
+        Self { file: File::Named { extent_type, name }, sectors, content }
+    }
+}
+
+/// The size of all extents together, in bytes.
+fn disk_size(extents: &[Extent]) -> Result<u64, VmdkError> {
+    let sectors = extents.iter().try_fold(0_u64, |sum, extent| sum.checked_add(extent.sectors));
+    let bytes = sectors.and_then(|sectors| sectors.checked_mul(SECTOR));
+    bytes.filter(|bytes| *bytes <= MAX_DISK).ok_or(VmdkError::DiskTooLarge)
+}
+
+impl Image for VmdkImage {
+    fn description(&self) -> Description {
+        let uniform = self.is_uniform();
+        Description {
+            virtual_size: self.size,
+            cluster_size: self.first_sparse().filter(|_| uniform).map(Sparse::grain_bytes),
+            encrypted: false,
+            dirty: uniform.then(|| self.is_unclean()),
+            backing: self
+                .parent
+                .clone()
+                .map(|path| Backing { path, format: Some(b"vmdk".to_vec()) }),
+            specific: Some(Specific::Vmdk(Vmdk {
+                content_id: self.content_id,
+                parent_content_id: self.parent_content_id,
+                create_type: self.create_type.clone(),
+            })),
+        }
+    }
+
+    fn visit_parts(&self, visit: &mut Visitor<'_>) -> Result<(), Error> {
+        self.extents.iter().try_for_each(|extent| visit(Part::Extent(extent.part())))
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let names = self.extents.iter().filter_map(Extent::file_name);
+        let reference = |(number, name): (u32, &[u8])| Reference {
+            path: name.to_vec(),
+            role: Role::Extent(number),
+        };
+        (0..).zip(names).map(reference).collect()
+    }
+
+    fn attach(&mut self, index: usize, storage: Rc<dyn Storage>) -> Result<(), Error> {
+        let mut extents = self.extents.iter_mut().filter(|extent| extent.file_name().is_some());
+        let extent = extents.nth(index).ok_or(VmdkError::NoSuchReference { index })?;
+        let sparse = match &extent.file {
+            File::Named { extent_type: ExtentType::Sparse | ExtentType::VmfsSparse, .. } => {
+                Sparse::read(storage.as_ref())?
+            }
+            File::Named { extent_type: ExtentType::SeSparse, .. } => {
+                sesparse::read(storage.as_ref())?
+            }
+            // Of plain bytes there is nothing to check.
+            _ => return Ok(()),
+        };
+        // What the extent itself says counts more than its line.
+        extent.sectors = sparse.capacity;
+        if sparse.compressed {
+            self.create_type = STREAM_OPTIMIZED.to_vec();
+        }
+        extent.content = Content::Sparse(sparse);
+        self.size = disk_size(&self.extents)?;
+        Ok(())
+    }
+}
