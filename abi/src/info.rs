@@ -328,6 +328,8 @@ pub struct Extent {
 pub enum ExtentFile {
     /// In the image's own file.
     Own,
+    /// Nowhere: it holds zeros.
+    Nowhere,
     /// In another file, named in the descriptor.
     Named(Path),
 }

@@ -241,15 +241,25 @@ pub struct Bitmap {
 pub struct Extent {
     /// `SPARSE`, `FLAT` and the like; empty if it is in the image's own file.
     pub kind: Vec<u8>,
-    /// The name of its file, unless it is the image's own or there is none
-    /// (`ZERO`).
-    pub path: Option<Vec<u8>>,
+    /// Where it is.
+    pub file: ExtentFile,
     /// How much of the disk it holds, in bytes.
     pub virtual_size: u64,
     /// The size of a grain in bytes, if it has grains and they could be looked at.
     pub cluster_size: Option<u64>,
     /// Whether grains are compressed.
     pub compressed: bool,
+}
+
+/// Where an extent of a VMDK image is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExtentFile {
+    /// In the image's own file.
+    Own,
+    /// Nowhere: it holds zeros.
+    Nowhere,
+    /// In another file, with this name.
+    Named(Vec<u8>),
 }
 
 /// A key slot of LUKS version 1.

@@ -11,7 +11,7 @@ use super::sparse::Sparse;
 use super::{SECTOR, STREAM_OPTIMIZED, VmdkError, sesparse};
 use crate::error::Error;
 use crate::image::{
-    self, Backing, Description, Image, Part, Reference, Role, Specific, Visitor, Vmdk,
+    self, Backing, Description, ExtentFile, Image, Part, Reference, Role, Specific, Visitor, Vmdk,
 };
 use crate::storage::Storage;
 
@@ -195,14 +195,19 @@ impl Extent {
 
     /// Its description.
     fn part(&self) -> image::Extent {
-        let kind = match &self.file {
-            File::Own => "",
-            File::Named { extent_type, .. } => extent_type.name(),
+        let (kind, file) = match &self.file {
+            File::Own => ("", ExtentFile::Own),
+            File::Named { extent_type, name } if name.is_empty() => {
+                (extent_type.name(), ExtentFile::Nowhere)
+            }
+            File::Named { extent_type, name } => {
+                (extent_type.name(), ExtentFile::Named(name.clone()))
+            }
         };
         let sparse = self.sparse();
         image::Extent {
             kind: kind.into(),
-            path: self.file_name().map(<[u8]>::to_vec),
+            file,
             // All extents together are no larger than the largest disk.
             virtual_size: self.sectors.saturating_mul(SECTOR),
             cluster_size: sparse.map(Sparse::grain_bytes),

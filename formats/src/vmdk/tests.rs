@@ -6,7 +6,7 @@ use super::sample::{Cowd, Hosted, SeSparse, Text, odd_descriptor};
 use super::*;
 use crate::error::ErrorKind;
 use crate::image::{
-    Backing, Description, Extent, Part, Reference, Role, Specific, Vmdk as VmdkSpecific,
+    Backing, Description, Extent, ExtentFile, Part, Reference, Role, Specific, Vmdk as VmdkSpecific,
 };
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<Box<dyn Image>, Error> {
@@ -47,7 +47,11 @@ fn create_type(image: &dyn Image) -> String {
 fn part(kind: &str, name: Option<&str>, sectors: u64, grain: Option<u64>) -> Extent {
     Extent {
         kind: kind.into(),
-        path: name.map(|name| name.as_bytes().to_vec()),
+        file: match (kind, name) {
+            (_, Some(name)) => ExtentFile::Named(name.as_bytes().to_vec()),
+            ("ZERO", None) => ExtentFile::Nowhere,
+            (_, None) => ExtentFile::Own,
+        },
         virtual_size: sectors * SECTOR,
         cluster_size: grain.map(|grain| grain * SECTOR),
         compressed: false,

@@ -9,7 +9,7 @@ use abi::info;
 use abi::reply::FailureKind;
 use abi::text::Text;
 use formats::image::{
-    Backing, Bitmap, Description, Extent, KeySlot, KeySlot2, Luks, Luks2, Part, Qcow2,
+    Backing, Bitmap, Description, Extent, ExtentFile, KeySlot, KeySlot2, Luks, Luks2, Part, Qcow2,
     Qcow2Encryption, Qcow2Version3, Snapshot, Specific, Vmdk,
 };
 use formats::{Error as FormatError, ErrorKind};
@@ -167,9 +167,10 @@ fn bitmap(it: &Bitmap) -> info::Bitmap {
 fn extent(it: &Extent) -> info::Extent {
     info::Extent {
         kind: Text::truncated(&it.kind),
-        file: match &it.path {
-            Some(path) => info::ExtentFile::Named(Text::truncated(path)),
-            None => info::ExtentFile::Own,
+        file: match &it.file {
+            ExtentFile::Own => info::ExtentFile::Own,
+            ExtentFile::Nowhere => info::ExtentFile::Nowhere,
+            ExtentFile::Named(path) => info::ExtentFile::Named(Text::truncated(path)),
         },
         virtual_size: it.virtual_size,
         cluster_size: it.cluster_size,

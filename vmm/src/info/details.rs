@@ -78,11 +78,12 @@ fn vmdk(it: &Vmdk, extents: &[Extent], filename: &[u8]) -> Dict {
 
 fn extent(it: &Extent, filename: &[u8]) -> Dict {
     let file = match &it.file {
-        ExtentFile::Own => filename.to_vec(),
-        ExtentFile::Named(name) => file_name::combine(filename, name.as_bytes()),
+        ExtentFile::Own => Some(filename.to_vec()),
+        ExtentFile::Nowhere => None,
+        ExtentFile::Named(name) => Some(file_name::combine(filename, name.as_bytes())),
     };
     Dict::new()
-        .with("filename", file)
+        .with_some("filename", file)
         .with("format", it.kind.as_bytes())
         .with("virtual-size", it.virtual_size)
         .with_some("cluster-size", it.cluster_size)
