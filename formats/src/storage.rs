@@ -1,5 +1,6 @@
 //! Where images lie: something with a length that can be read at an offset.
 
+use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -80,6 +81,44 @@ pub fn check_range(storage: &dyn Storage, offset: u64, length: u64) -> Result<()
     }
 }
 
+/// A part of another storage, such as a header that an image carries inside.
+pub struct Part {
+    whole: Rc<dyn Storage>,
+    start: u64,
+    length: u64,
+}
+
+impl Part {
+    /// The `length` bytes from `start` on.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::PastEnd`] if they are not all there.
+    pub fn new(whole: Rc<dyn Storage>, start: u64, length: u64) -> Result<Self, StorageError> {
+        check_range(whole.as_ref(), start, length)?;
+        Ok(Self { whole, start, length })
+    }
+}
+
+impl Storage for Part {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
+        let length = buffer.len() as u64;
+        check_range(self, offset, length)?;
+        let past_end = StorageError::PastEnd { offset, length };
+        self.whole.read_at(self.start.checked_add(offset).ok_or(past_end)?, buffer)
+    }
+}
+
+impl core::fmt::Debug for Part {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(formatter, "Part({} bytes at {})", self.length, self.start)
+    }
+}
+
 /// Bytes in memory are a storage: for tests, and for what has been decoded.
 impl Storage for Vec<u8> {
     fn length(&self) -> u64 {
@@ -116,6 +155,22 @@ mod tests {
                 Some(_) => assert_eq!(read, Ok(vec![])),
                 None => assert!(matches!(read, Err(StorageError::PastEnd { .. }))),
             }
+        }
+    }
+
+    #[test]
+    fn a_part_ends_where_it_ends() {
+        let whole: Rc<dyn Storage> = Rc::new((0..10).collect::<Vec<u8>>());
+        let part = |start, length| Part::new(Rc::clone(&whole), start, length);
+        let middle = part(3, 4).unwrap();
+        assert_eq!(middle.length(), 4);
+        assert_eq!(read_bytes(&middle, 0, 4).unwrap(), [3, 4, 5, 6]);
+        for (offset, length) in [(0, 5), (4, 1), (u64::MAX, 1)] {
+            assert!(read_bytes(&middle, offset, length).is_err(), "{length} at {offset}");
+        }
+        assert!(part(10, 0).is_ok());
+        for (start, length) in [(0, 11), (7, 4), (11, 0), (u64::MAX, 1)] {
+            assert!(part(start, length).is_err(), "{length} at {start}");
         }
     }
 

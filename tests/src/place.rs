@@ -1,7 +1,7 @@
 //! A folder for one test.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -54,6 +54,18 @@ impl Place {
             fs::create_dir_all(folder).expect("a folder");
         }
         fs::write(path, bytes).expect("a file is written");
+    }
+
+    /// Changes a file that is there, or makes one.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be written.
+    pub fn patch(&self, name: &str, offset: u64, bytes: &[u8]) {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        let file = options.open(self.file(name)).expect("a file can be opened");
+        file.write_all_at(bytes, offset).expect("a file is changed");
     }
 
     /// Runs a tool that must succeed.
