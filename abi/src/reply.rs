@@ -53,6 +53,9 @@ pub struct Failure {
     pub device: Option<u8>,
     /// What kind of failure it is.
     pub kind: FailureKind,
+    /// Whether the message is no more than the system's word for the failure,
+    /// such as `Invalid argument`: qemu-img then names the file twice.
+    pub is_bare: bool,
     /// What qemu-img would say, or as much like it as can be.
     pub message: Message,
 }

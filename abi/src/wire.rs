@@ -247,6 +247,7 @@ mod tests {
         let reply = Reply::Failed(crate::reply::Failure {
             device: Some(3),
             kind: crate::reply::FailureKind::Corrupt,
+            is_bare: false,
             message: Text::from("L1 table is too large"),
         });
         let bytes = encode_reply(&reply).unwrap();

@@ -22,6 +22,7 @@ pub enum ErrorKind {
 /// details. It reads as qemu-img would say it.
 pub struct Error {
     kind: ErrorKind,
+    is_bare: bool,
     detail: Box<dyn core::error::Error>,
 }
 
@@ -29,6 +30,13 @@ pub struct Error {
 pub trait FormatError: core::error::Error + 'static {
     /// What kind of failure it is.
     fn kind(&self) -> ErrorKind;
+
+    /// Whether the message is no more than the system's word for the failure,
+    /// such as `Invalid argument`. Some of qemu's drivers have no words of their
+    /// own; qemu-img then names the file once more in front of the system's.
+    fn is_bare(&self) -> bool {
+        false
+    }
 }
 
 impl Error {
@@ -37,11 +45,17 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
+
+    /// Whether the message is no more than the system's word for the failure.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.is_bare
+    }
 }
 
 impl<E: FormatError> From<E> for Error {
     fn from(error: E) -> Self {
-        Self { kind: error.kind(), detail: Box::new(error) }
+        Self { kind: error.kind(), is_bare: error.is_bare(), detail: Box::new(error) }
     }
 }
 

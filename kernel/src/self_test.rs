@@ -63,7 +63,8 @@ fn survived(what: impl core::fmt::Debug) -> Result<(), Error> {
 }
 
 fn failed(message: &str) -> Result<(), Error> {
-    Err(Error::Failed { device: None, kind: FailureKind::Corrupt, message: message.into() })
+    let kind = FailureKind::Corrupt;
+    Err(Error::Failed { device: None, kind, is_bare: false, message: message.into() })
 }
 
 fn check(condition: bool, message: &str) -> Result<(), Error> {

@@ -50,6 +50,8 @@ pub enum Error {
         device: Option<u8>,
         /// What kind of failure it is.
         kind: FailureKind,
+        /// Whether the reason is no more than the system's word for it.
+        is_bare: bool,
         /// The reason, for people.
         message: String,
     },
@@ -61,14 +63,14 @@ impl Error {
     /// A failure that is about one file.
     #[must_use]
     pub fn about(device: u8, kind: FailureKind, message: String) -> Self {
-        Self::Failed { device: Some(device), kind, message }
+        Self::Failed { device: Some(device), kind, is_bare: false, message }
     }
 
     /// A failure that is about the request.
     #[must_use]
     pub fn request(message: &str) -> Self {
         let message = message.to_string();
-        Self::Failed { device: None, kind: FailureKind::Request, message }
+        Self::Failed { device: None, kind: FailureKind::Request, is_bare: false, message }
     }
 
     /// The slot has no file.
@@ -81,9 +83,10 @@ impl Error {
     #[must_use]
     pub fn to_reply(&self) -> Option<Reply> {
         match self {
-            Self::Failed { device, kind, message } => Some(Reply::Failed(Failure {
+            Self::Failed { device, kind, is_bare, message } => Some(Reply::Failed(Failure {
                 device: *device,
                 kind: *kind,
+                is_bare: *is_bare,
                 message: Text::truncated(message.as_bytes()),
             })),
             Self::StartOver => None,

@@ -150,7 +150,8 @@ impl Describer<'_> {
         };
         self.session.attach(Reference { from, role, path }).map_err(|error| match error {
             Attach::Refused(message) => {
-                Error::Failed { device: None, kind: FailureKind::Refused, message }
+                let kind = FailureKind::Refused;
+                Error::Failed { device: None, kind, is_bare: false, message }
             }
             Attach::StartOver => Error::StartOver,
             Attach::Broken(error) => error,

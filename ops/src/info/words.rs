@@ -48,7 +48,8 @@ pub fn failure(slot: u8, error: &FormatError) -> Error {
         ErrorKind::Corrupt => FailureKind::Corrupt,
         ErrorKind::InputOutput => FailureKind::InputOutput,
     };
-    Error::about(slot, kind, error.to_string())
+    let is_bare = error.is_bare();
+    Error::Failed { device: Some(slot), kind, is_bare, message: error.to_string() }
 }
 
 /// A part of an image.

@@ -122,7 +122,9 @@ fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<
         budget: machine.info_budget(),
     };
     let prepared = started.elapsed();
-    let outcome = backend.run(job, &mut collector).map_err(|error| explain(&error, &said))?;
+    let shown = for_terminal(&name.shown);
+    let outcome =
+        backend.run(job, &mut collector).map_err(|error| explain(&error, &said, &shown))?;
 
     let images = collector.into_images();
     if !arguments.image.force_share {
@@ -153,8 +155,9 @@ fn known_format(name: &ImageName) -> Result<Option<Format>, String> {
     }
 }
 
-/// A failure in qemu-img's words.
-fn explain(error: &RunError, said: &str) -> String {
+/// A failure in qemu-img's words. The user `said` what the image is, which is
+/// `shown` as a file name.
+fn explain(error: &RunError, said: &str, shown: &str) -> String {
     match error {
         RunError::Failed { failure, files } => {
             let message = for_terminal(failure.message.as_bytes());
@@ -163,8 +166,15 @@ fn explain(error: &RunError, said: &str) -> String {
             };
             // The image is called as the user did; others have a name of their own.
             let file = file_in_slot(files, slot).filter(|_| slot != FIRST_FILE_SLOT);
-            let name = file.map_or_else(|| said.to_owned(), HostFile::shown_name);
-            format!("Could not open '{name}': {message}")
+            let file = file.map(HostFile::shown_name);
+            let said = file.as_deref().unwrap_or(said);
+            if failure.is_bare {
+                // qemu puts the name before the system's word, and qemu-img
+                // before what it hears from qemu.
+                let shown = file.as_deref().unwrap_or(shown);
+                return format!("Could not open '{said}': Could not open '{shown}': {message}");
+            }
+            format!("Could not open '{said}': {message}")
         }
         other => with_sources(other, &format!("Could not open '{said}': ")),
     }
