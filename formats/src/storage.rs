@@ -53,6 +53,26 @@ pub fn read_struct<T: FromZeros + IntoBytes + zerocopy::FromBytes>(
     Ok(value)
 }
 
+/// Reads a structure of which the end may be missing: what lies behind the end of
+/// the storage reads as zeros, as it does for qemu.
+///
+/// # Errors
+///
+/// [`StorageError::InputOutput`] if it cannot be read.
+pub fn read_padded<T: FromZeros + IntoBytes + zerocopy::FromBytes>(
+    storage: &dyn Storage,
+    offset: u64,
+) -> Result<T, StorageError> {
+    let mut value = T::new_zeroed();
+    let bytes = value.as_mut_bytes();
+    let available = storage.length().saturating_sub(offset);
+    let available = usize::try_from(available).map_or(bytes.len(), |all| all.min(bytes.len()));
+    if let Some(bytes) = bytes.get_mut(..available).filter(|bytes| !bytes.is_empty()) {
+        storage.read_at(offset, bytes)?;
+    }
+    Ok(value)
+}
+
 /// Reads bytes. The caller has put a bound on `length`.
 ///
 /// # Errors
@@ -155,6 +175,21 @@ mod tests {
                 Some(_) => assert_eq!(read, Ok(vec![])),
                 None => assert!(matches!(read, Err(StorageError::PastEnd { .. }))),
             }
+        }
+    }
+
+    #[test]
+    fn what_is_missing_of_a_structure_is_zeros() {
+        let bytes: Vec<u8> = (1..=10).collect();
+        for (offset, expected) in [
+            (0, [1, 2, 3, 4]),
+            (6, [7, 8, 9, 10]),
+            (8, [9, 10, 0, 0]),
+            (10, [0; 4]),
+            (11, [0; 4]),
+            (u64::MAX, [0; 4]),
+        ] {
+            assert_eq!(read_padded::<[u8; 4]>(&bytes, offset), Ok(expected), "{offset}");
         }
     }
 

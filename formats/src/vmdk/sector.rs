@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::{SECTOR, VmdkError};
 use crate::error::Error;
-use crate::storage::Storage;
+use crate::storage::{Storage, read_padded};
 
 /// How many sectors a file has.
 pub(super) fn count(storage: &dyn Storage) -> u64 {
@@ -34,13 +34,8 @@ pub(super) fn read<T: FromZeros + IntoBytes + FromBytes>(
     what: &'static str,
     sector: u64,
 ) -> Result<T, Error> {
-    let mut value = T::new_zeroed();
-    let bytes = value.as_mut_bytes();
-    let offset = locate(storage, what, sector, bytes.len() as u64)?;
-    let available = storage.length().saturating_sub(offset);
-    let available = usize::try_from(available).map_or(bytes.len(), |all| all.min(bytes.len()));
-    storage.read_at(offset, bytes.get_mut(..available).unwrap_or_default())?;
-    Ok(value)
+    let offset = locate(storage, what, sector, size_of::<T>() as u64)?;
+    Ok(read_padded(storage, offset)?)
 }
 
 #[cfg(test)]
