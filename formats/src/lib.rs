@@ -28,13 +28,16 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod checksum;
 pub mod error;
+pub mod guid;
 pub mod image;
 pub mod probe;
 pub mod raw;
 pub mod storage;
 pub mod text;
 pub mod vmdk;
+pub mod windows_path;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
