@@ -37,6 +37,7 @@ pub mod raw;
 pub mod storage;
 pub mod text;
 pub mod vmdk;
+pub mod vpc;
 pub mod windows_path;
 
 use alloc::boxed::Box;
@@ -65,7 +66,7 @@ pub trait Format: Sync {
 }
 
 /// Every format. Where two are equally sure, the earlier one wins.
-pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &vmdk::Vmdk];
+pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &vmdk::Vmdk, &vpc::Vpc];
 
 /// The format with a name.
 #[must_use]
