@@ -39,3 +39,8 @@ fn raw() {
 fn vmdk() {
     judge(images::vmdk::IMAGES);
 }
+
+#[test]
+fn vpc() {
+    judge(images::vpc::IMAGES);
+}

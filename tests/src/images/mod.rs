@@ -7,6 +7,7 @@
 
 pub mod raw;
 pub mod vmdk;
+pub mod vpc;
 
 use std::fs;
 
