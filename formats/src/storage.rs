@@ -101,6 +101,17 @@ pub fn check_range(storage: &dyn Storage, offset: u64, length: u64) -> Result<()
     }
 }
 
+/// The largest file in bytes: what a signed 64-bit offset reaches in whole GiB.
+/// qemu reads nothing behind it.
+pub const MAX_LENGTH: u64 = 0x7fff_ffff_c000_0000;
+
+/// Whether a range lies where files can be, be it in one or not. For qemu what is
+/// missing at the end of a file reads as zeros, up to here.
+#[must_use]
+pub fn is_reachable(offset: u64, length: u64) -> bool {
+    offset.checked_add(length).is_some_and(|end| end <= MAX_LENGTH)
+}
+
 /// A part of another storage, such as a header that an image carries inside.
 pub struct Part {
     whole: Rc<dyn Storage>,
@@ -190,6 +201,21 @@ mod tests {
             (u64::MAX, [0; 4]),
         ] {
             assert_eq!(read_padded::<[u8; 4]>(&bytes, offset), Ok(expected), "{offset}");
+        }
+    }
+
+    #[test]
+    fn files_have_a_largest_length() {
+        for (offset, length, expected) in [
+            (0, 0, true),
+            (0, MAX_LENGTH, true),
+            (0, MAX_LENGTH + 1, false),
+            (MAX_LENGTH - 1, 1, true),
+            (MAX_LENGTH, 0, true),
+            (MAX_LENGTH, 1, false),
+            (u64::MAX, 1, false),
+        ] {
+            assert_eq!(is_reachable(offset, length), expected, "{length} at {offset}");
         }
     }
 

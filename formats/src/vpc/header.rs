@@ -11,14 +11,10 @@ use super::table::{MAX_ENTRIES, Table};
 use super::{SECTOR, VpcError, padded_length};
 use crate::error::Error;
 use crate::guid::Guid;
-use crate::storage::{Storage, read_padded};
+use crate::storage::{Storage, is_reachable, read_padded};
 
 /// What the header starts with.
 pub const COOKIE: [u8; 8] = *b"cxsparse";
-
-/// The last byte of a file that qemu-img can read, and one more: what a signed
-/// 64-bit offset reaches in whole GiB.
-pub(super) const END_OF_FILES: u64 = 0x7fff_ffff_c000_0000;
 
 /// The dynamic header.
 #[derive(Clone, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -76,8 +72,7 @@ impl Header {
     /// If it is none.
     pub fn read(storage: &dyn Storage, footer: &Footer) -> Result<Self, Error> {
         let offset = footer.data_offset.get();
-        let end = offset.checked_add(size_of::<Self>() as u64);
-        if end.is_none_or(|end| end > END_OF_FILES) {
+        if !is_reachable(offset, size_of::<Self>() as u64) {
             return Err(VpcError::HeaderUnreadable.into());
         }
         let header: Self = read_padded(storage, offset)?;

@@ -3,10 +3,9 @@
 
 use alloc::vec;
 
-use super::header::END_OF_FILES;
 use super::{SECTOR, VpcError, padded_length};
 use crate::error::Error;
-use crate::storage::Storage;
+use crate::storage::{Storage, is_reachable};
 
 /// The most entries: the largest disk in blocks of 128 KiB. Programs make blocks
 /// of 512 KiB or 2 MiB.
@@ -50,8 +49,10 @@ impl Table {
     /// If not, or if the file cannot be read.
     pub fn check(&self, storage: &dyn Storage) -> Result<(), Error> {
         let length = u64::from(self.entries).saturating_mul(ENTRY as u64);
-        let end = self.offset.checked_add(length).filter(|end| *end <= END_OF_FILES);
-        let end = end.ok_or(VpcError::TableUnreadable)?;
+        if !is_reachable(self.offset, length) {
+            return Err(VpcError::TableUnreadable.into());
+        }
+        let end = self.offset.saturating_add(length);
         let file_end = padded_length(storage);
         if end > storage.length() {
             return Err(VpcError::Truncated.into());
@@ -83,6 +84,7 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+    use crate::storage::MAX_LENGTH;
 
     /// What is said of a table with these entries at the start of a file.
     fn said(block_size: u32, entries: &[u32], length: usize) -> String {
@@ -142,8 +144,8 @@ mod tests {
             (1024, 0, ""),
             (1025, 0, &truncated),
             (0, 257, &truncated),
-            (END_OF_FILES - 4, 1, &truncated),
-            (END_OF_FILES - 3, 1, "Error reading pagetable"),
+            (MAX_LENGTH - 4, 1, &truncated),
+            (MAX_LENGTH - 3, 1, "Error reading pagetable"),
             (u64::MAX, 0, "Error reading pagetable"),
             (u64::MAX, 1, "Error reading pagetable"),
         ] {

@@ -9,6 +9,7 @@ use super::sample::{Parent, Vhd};
 use super::*;
 use crate::error::ErrorKind;
 use crate::image::{Backing, Description};
+use crate::storage::MAX_LENGTH;
 
 const MIB: u64 = 1 << 20;
 
@@ -216,8 +217,8 @@ fn headers_are_checked_in_order() {
         (512, ""),
         (0, "Invalid header magic"),
         (1 << 40, "Invalid header magic"),
-        (header::END_OF_FILES - 1024, "Invalid header magic"),
-        (header::END_OF_FILES - 1023, "Error reading dynamic VHD header"),
+        (MAX_LENGTH - 1024, "Invalid header magic"),
+        (MAX_LENGTH - 1023, "Error reading dynamic VHD header"),
         (u64::MAX, "Error reading dynamic VHD header"),
     ] {
         let bytes = with_footer(&vhd, |footer| footer.data_offset = offset.into());
