@@ -36,6 +36,7 @@ pub mod probe;
 pub mod raw;
 pub mod storage;
 pub mod text;
+pub mod vhdx;
 pub mod vmdk;
 pub mod vpc;
 pub mod windows_path;
@@ -66,7 +67,7 @@ pub trait Format: Sync {
 }
 
 /// Every format. Where two are equally sure, the earlier one wins.
-pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &vmdk::Vmdk, &vpc::Vpc];
+pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &vmdk::Vmdk, &vhdx::Vhdx, &vpc::Vpc];
 
 /// The format with a name.
 #[must_use]

@@ -1,0 +1,201 @@
+//! The block allocation table (specification, section 2.5): where in the file each
+//! block is.
+//!
+//! It has an entry for each payload block, which has data of the disk, and behind
+//! those of each chunk one for a sector bitmap block, which is only of use to
+//! differencing disks.
+
+use alloc::vec;
+
+use super::metadata::Metadata;
+use super::region::{Region, Regions};
+use super::{MIB, VhdxError};
+use crate::error::Error;
+use crate::storage::{Storage, check_range, is_reachable};
+
+/// The largest disk in bytes: 64 TiB. In the smallest blocks the table has
+/// 512 MiB then, which are read in pieces.
+pub const MAX_DISK: u64 = 64 << 40;
+
+/// The size of a sector bitmap block in bytes.
+pub const BITMAP_BLOCK_SIZE: u64 = MIB;
+
+/// The size of an entry in bytes.
+pub const ENTRY: usize = 8;
+
+/// The unit in which qemu has the length of a file, in bytes.
+const SECTOR: u64 = 512;
+
+/// How many sectors a chunk has: as many as a sector bitmap block has bits.
+const SECTORS_IN_CHUNK: u64 = BITMAP_BLOCK_SIZE * 8;
+
+/// How much of the table is read at a time, in bytes.
+const PIECE: usize = 64 << 10;
+
+/// An entry of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry(pub u64);
+
+impl Entry {
+    /// The payload block, or the sector bitmap block, has all it can have.
+    pub const FULLY_PRESENT: u64 = 6;
+    /// The payload block has some sectors; the parent has the others.
+    pub const PARTIALLY_PRESENT: u64 = 7;
+
+    /// What is known of the block.
+    #[must_use]
+    pub fn state(self) -> u64 {
+        self.0 & 7
+    }
+
+    /// Where the block is in the file, in bytes.
+    #[must_use]
+    pub fn offset(self) -> u64 {
+        self.0 & !(MIB.wrapping_sub(1))
+    }
+}
+
+/// The table, as region table and metadata describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bat {
+    /// Where it starts, in bytes.
+    pub offset: u64,
+    /// How many entries it has.
+    pub entries: u64,
+    /// How many payload blocks a chunk has.
+    pub chunk_ratio: u64,
+    /// The size of a payload block in bytes.
+    pub block_size: u64,
+    /// The size of the disk in bytes.
+    pub disk_size: u64,
+    /// Whether the disk has a parent, so that there are sector bitmap blocks.
+    pub has_parent: bool,
+}
+
+impl Bat {
+    /// The table of a disk.
+    ///
+    /// # Errors
+    ///
+    /// If it has no room in its region or does not lie in the file, or if the
+    /// disk is too large.
+    pub fn new(
+        storage: &dyn Storage,
+        region: Region,
+        metadata: &Metadata,
+    ) -> Result<Self, VhdxError> {
+        let sector_size = u64::from(metadata.logical_sector_size);
+        let block_size = u64::from(metadata.block_size);
+        // Both are powers of two, and no block is larger than a chunk.
+        let chunk = sector_size.saturating_mul(SECTORS_IN_CHUNK);
+        let chunk_ratio = chunk.checked_div(block_size).unwrap_or(1).max(1);
+        let disk_size = metadata.disk_size;
+        let has_parent = metadata.parent_locator.is_some();
+        let blocks = disk_size.div_ceil(block_size.max(1));
+        let entries = if has_parent {
+            blocks.div_ceil(chunk_ratio).saturating_mul(chunk_ratio.saturating_add(1))
+        } else {
+            let chunks_in_front = blocks.saturating_sub(1).checked_div(chunk_ratio).unwrap_or(0);
+            blocks.saturating_add(chunks_in_front)
+        };
+        let offset = region.start;
+        let length = entries.saturating_mul(ENTRY as u64);
+        if length > region.length() {
+            return Err(VhdxError::TableTooSmall);
+        }
+        if !is_reachable(offset, region.length()) {
+            return Err(VhdxError::Unreachable);
+        }
+        if disk_size > MAX_DISK {
+            return Err(VhdxError::DiskTooLarge);
+        }
+        let what = "block allocation table";
+        let outside = |_| VhdxError::OutsideFile { what, offset, length };
+        check_range(storage, offset, length).map_err(outside)?;
+        Ok(Self { offset, entries, chunk_ratio, block_size, disk_size, has_parent })
+    }
+
+    /// Checks that every block lies in the file, and in no region of it. That is
+    /// how a file that was cut off is told from a whole one.
+    ///
+    /// # Errors
+    ///
+    /// If not, or if the file cannot be read.
+    pub fn check(&self, storage: &dyn Storage, regions: &Regions) -> Result<(), Error> {
+        let file_length = storage.length().div_ceil(SECTOR).saturating_mul(SECTOR);
+        let mut piece = vec![0; PIECE];
+        let mut number = 0;
+        let mut place = self.offset;
+        while number < self.entries {
+            let left = self.entries.saturating_sub(number).saturating_mul(ENTRY as u64);
+            let left = usize::try_from(left).unwrap_or(PIECE);
+            let piece = piece.get_mut(..left.min(PIECE)).unwrap_or_default();
+            storage.read_at(place, piece)?;
+            let (entries, _) = piece.as_chunks();
+            for entry in entries {
+                let entry = Entry(u64::from_le_bytes(*entry));
+                if let Some(block) = self.block(number, entry) {
+                    block.check(number, file_length)?;
+                    regions.check(Region::new(block.offset, block.size))?;
+                }
+                number = number.saturating_add(1);
+            }
+            place = place.saturating_add(piece.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// The block of an entry, if it is in the file.
+    fn block(&self, number: u64, entry: Entry) -> Option<Block> {
+        let entries_of_chunk = self.chunk_ratio.saturating_add(1);
+        let chunk = number.checked_div(entries_of_chunk)?;
+        let is_bitmap = number.checked_rem(entries_of_chunk)? == self.chunk_ratio;
+        let is_present = match entry.state() {
+            // qemu once left anything in entries of sector bitmap blocks, which
+            // do not matter without a parent.
+            Entry::FULLY_PRESENT => self.has_parent || !is_bitmap,
+            Entry::PARTIALLY_PRESENT => self.has_parent && !is_bitmap,
+            _ => false,
+        };
+        let size = if is_bitmap { BITMAP_BLOCK_SIZE } else { self.block_size };
+        let used = if is_bitmap {
+            size
+        } else {
+            let start = number.saturating_sub(chunk).saturating_mul(self.block_size);
+            self.disk_size.saturating_sub(start).min(size)
+        };
+        is_present.then_some(Block { offset: entry.offset(), size, used })
+    }
+}
+
+/// A block in the file.
+struct Block {
+    /// Where it starts, in bytes.
+    offset: u64,
+    /// Its size in bytes.
+    size: u64,
+    /// How much of it the disk has. The rest need not be there: qemu once made
+    /// such files.
+    used: u64,
+}
+
+impl Block {
+    /// Checks that the block lies in a file of this length.
+    fn check(&self, number: u64, file_length: u64) -> Result<(), VhdxError> {
+        let offset = self.offset;
+        let last = i64::MAX.cast_unsigned().saturating_sub(self.size);
+        let end = offset.saturating_add(self.used);
+        if offset > last {
+            Err(VhdxError::BlockOverflow { number })
+        } else if offset >= file_length {
+            Err(VhdxError::BlockStart { number, offset, file_length })
+        } else if end > file_length {
+            Err(VhdxError::BlockEnd { number, last: end.saturating_sub(1), file_length })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
