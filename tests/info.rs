@@ -2,8 +2,11 @@
 //! for, held against qemu-img's output or, where that is wrong, against the truth
 //! (`docs/differences.md`).
 
+use formats::vhdx::sample::Vhdx;
+use formats::vpc::sample::Vhd;
 use tests::images::{self, Image};
 use tests::{Machine, Place};
+use zerocopy::IntoBytes;
 
 /// The ways of asking.
 const WAYS: [&[&str]; 4] = [
@@ -41,6 +44,46 @@ fn vmdk() {
 }
 
 #[test]
+fn vhdx() {
+    judge(images::vhdx::IMAGES);
+}
+
+#[test]
 fn vpc() {
     judge(images::vpc::IMAGES);
+}
+
+/// What makes a file.
+type Maker = fn() -> Vec<u8>;
+
+/// Files of which the user says what they are, be they or not.
+const TOLD: &[(&str, Maker)] = &[
+    ("raw", || Vhd::fixed(1 << 20).bytes()),
+    ("raw", || Vhd::dynamic(1 << 20).bytes()),
+    ("raw", || Vhdx::default().bytes()),
+    ("vpc", Vec::new),
+    ("vpc", || vec![7; 100]),
+    ("vpc", || vec![0; 4096]),
+    ("vpc", || Vhdx::default().bytes()),
+    ("vpc", || [vec![0; 512], Vhd::fixed(1 << 20).bytes()].concat()),
+    ("vpc", || [&[0; 512], Vhd::dynamic(1 << 20).footer().as_bytes()].concat()),
+    ("vpc", || [&[0; 512], &Vhd::fixed(1 << 20).footer().as_bytes()[..500]].concat()),
+    ("vhdx", Vec::new),
+    ("vhdx", || vec![0; 4096]),
+    ("vhdx", || Vhd::dynamic(1 << 20).bytes()),
+];
+
+#[test]
+fn what_the_user_says_counts() {
+    for (format, bytes) in TOLD {
+        let place = Place::new();
+        place.write("a.img", &bytes());
+        for way in FEWER_WAYS {
+            let arguments = [way, &["-f", format, "a.img"]].concat();
+            let expected = place.qemu_img(&arguments);
+            for machine in Machine::all() {
+                assert_eq!(place.exuvia(machine, &arguments), expected, "{arguments:?}");
+            }
+        }
+    }
 }

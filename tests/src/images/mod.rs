@@ -6,6 +6,7 @@
 //! said of them.
 
 pub mod raw;
+pub mod vhdx;
 pub mod vmdk;
 pub mod vpc;
 
@@ -47,6 +48,9 @@ pub enum Verdict {
     Qemu,
     /// qemu-img, when it is told more than its user would know.
     QemuWith(&'static [&'static str]),
+    /// qemu-img, of a copy on which this command has been run. The room that files
+    /// take on disk is left out of the comparison.
+    QemuAfter(&'static str),
     /// Two files in `tests/expected`, with `.txt` and `.json` behind this name.
     /// The room that files take on disk is left out of the comparison.
     Expected(&'static str),
@@ -87,11 +91,7 @@ impl Image {
     pub fn make(&self, place: &Place) {
         for step in self.steps {
             match step {
-                Step::Run(command) => {
-                    let words: Vec<&str> = command.split_whitespace().collect();
-                    let (program, arguments) = words.split_first().expect("a command");
-                    place.must(program, arguments);
-                }
+                Step::Run(command) => run(place, command),
                 Step::Write(name, bytes) => place.write(name, &bytes()),
                 Step::Patch(name, offset, bytes) => place.patch(name, *offset, bytes),
             }
@@ -116,6 +116,20 @@ impl Image {
                 let expected = place.qemu_img(&[arguments, more, &[self.file]].concat());
                 assert_eq!(*said, expected, "{context}");
             }
+            Verdict::QemuAfter(command) => {
+                let copy = Place::new();
+                let files = place.path().join(".");
+                copy.must("cp", &["-r", &files.to_string_lossy(), "."]);
+                run(&copy, command);
+                let expected = copy.qemu_img(&[arguments, &[self.file]].concat());
+                assert_eq!(
+                    (said.code, &said.stderr),
+                    (expected.code, &expected.stderr),
+                    "{context}"
+                );
+                let [said, expected] = [said, &expected].map(|it| without_room_on_disk(&it.stdout));
+                assert_eq!(said, expected, "{context}");
+            }
             Verdict::Expected(name) => {
                 assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{context}");
                 let is_json = arguments.contains(&"--output=json");
@@ -135,6 +149,13 @@ impl Image {
             }
         }
     }
+}
+
+/// Runs a command that must succeed.
+fn run(place: &Place, command: &str) {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let (program, arguments) = words.split_first().expect("a command");
+    place.must(program, arguments);
 }
 
 /// A description without the lines that depend on the file system.
