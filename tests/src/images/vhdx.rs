@@ -298,6 +298,7 @@ pub const IMAGES: &[Image] = &[
     written!("more blocks than the table has entries", {
         with_item(metadata::DISK_SIZE, &(1_u64 << 40).to_le_bytes())
     }),
+    written!("no size", with_item(metadata::DISK_SIZE, &[0; 8])),
     written!("larger than any disk", with_item(metadata::DISK_SIZE, &u64::MAX.to_le_bytes())),
     written!("larger than 64 TiB", {
         Vhdx { size: (64 << 40) + 512, block_size: 256 << 20, ..Vhdx::default() }.bytes()

@@ -60,7 +60,6 @@ fn entries_are_counted_by_chunks() {
     let sectors = Vhdx { sector_size: 4096, ..large.clone() };
     let small = Vhdx::default();
     for (vhdx, size, expected) in [
-        (&large, 0, 0),
         (&large, 1, 1),
         (&large, BLOCK, 1),
         (&large, 16 * BLOCK, 16),
@@ -69,7 +68,6 @@ fn entries_are_counted_by_chunks() {
         (&large, 33 * BLOCK, 35),
         (&sectors, 128 * BLOCK, 128),
         (&sectors, 129 * BLOCK, 130),
-        (&child, 0, 0),
         (&child, 1, 17),
         (&child, 16 * BLOCK, 17),
         (&child, 16 * BLOCK + 1, 34),
@@ -106,6 +104,20 @@ fn the_table_has_room_in_its_region_and_in_the_file() {
     ] {
         let said = said(offset, length, file);
         assert!(said.ends_with(expected) && said.is_empty() == expected.is_empty(), "{said}");
+    }
+}
+
+#[test]
+fn an_empty_disk_has_a_large_table() {
+    let metadata = metadata(&Vhdx { size: 0, ..Vhdx::default() });
+    for (length, expected) in [
+        (0, Err(VhdxError::TableTooSmall)),
+        (8 * MIB - 9, Err(VhdxError::TableTooSmall)),
+        (8 * MIB - 8, Ok(0)),
+        (8 * MIB, Ok(0)),
+    ] {
+        let bat = Bat::new(&Nothing(1 << 40), Region::new(MIB, length), &metadata);
+        assert_eq!(bat.map(|bat| bat.entries), expected, "{length}");
     }
 }
 
