@@ -23,6 +23,7 @@ pub mod host_file;
 pub mod image_name;
 pub mod info;
 pub mod kvm;
+pub mod os_error;
 pub mod output;
 pub mod qemu;
 pub mod references;

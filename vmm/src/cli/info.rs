@@ -14,6 +14,7 @@ use super::{Program, usage};
 use crate::host_file::HostFile;
 use crate::image_name::ImageName;
 use crate::info::{Collector, Node, text};
+use crate::os_error;
 use crate::output::escape::for_terminal;
 use crate::output::json::pretty;
 use crate::output::value::Value;
@@ -102,8 +103,9 @@ fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<
     let name = arguments.image.name(name).map_err(|error| cannot(error.to_string()))?;
     let format = known_format(&name).map_err(cannot)?;
     let file = HostFile::open(&name.path).map_err(|error| cannot(error.to_string()))?;
-    let backend = machine.backend(program).map_err(|error| error.to_string())?;
     let image = machine.image().map_err(|error| error.to_string())?;
+    let prepared = started.elapsed();
+    let backend = machine.backend(program).map_err(|error| error.to_string())?;
     let references = References::of(&file);
     let mut collector = Collector::new(references);
     let job = Job {
@@ -121,7 +123,6 @@ fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<
         memory_end: machine.memory_end(),
         budget: machine.info_budget(),
     };
-    let prepared = started.elapsed();
     let outcome = backend.run(job, &mut collector).map_err(|error| explain(&error, &said))?;
 
     let images = collector.into_images();
@@ -175,7 +176,9 @@ fn with_sources(error: &dyn std::error::Error, prefix: &str) -> String {
     let mut message = format!("{prefix}{error}");
     let mut source = error.source();
     while let Some(cause) = source {
-        message.push_str(&format!(": {cause}"));
+        let system = cause.downcast_ref::<std::io::Error>();
+        let reason = system.map_or_else(|| cause.to_string(), os_error::reason);
+        message.push_str(&format!(": {reason}"));
         source = cause.source();
     }
     message

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use abi::device::{Block, Device, Kind, Wiring};
 use thiserror::Error;
 
+use crate::os_error::reason;
+
 /// A file, opened for reading.
 #[derive(Debug)]
 pub struct HostFile {
@@ -55,13 +57,6 @@ pub enum OpenError {
 /// A name for an error message: control characters would reach the terminal.
 fn name(path: &Path) -> String {
     crate::output::escape::for_terminal(path.as_os_str().as_bytes())
-}
-
-/// The system's reason, as C's `strerror` has it.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    // Rust appends the number: "No such file or directory (os error 2)".
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 impl HostFile {
