@@ -62,6 +62,9 @@ fn lint() -> Result<()> {
             .args(["--profile", "guest", "--target-dir", "target/guest-lint"])
             .args(deny),
     )?;
+    // The fuzz targets are a workspace of their own, so that nothing else builds
+    // them.
+    must(cargo().args(["clippy", "--manifest-path", "fuzz/Cargo.toml", "--locked"]).args(deny))?;
     let mut documentation = cargo();
     documentation.env("RUSTDOCFLAGS", "--deny warnings");
     must(documentation.args(["doc", "--workspace", "--no-deps", "--quiet"]))
