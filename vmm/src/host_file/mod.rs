@@ -84,7 +84,9 @@ impl HostFile {
     pub fn from_file(mut file: File, path: &Path) -> Result<Self, OpenError> {
         let failed = |source| OpenError::System { path: path.to_owned(), source };
         let metadata = file.metadata().map_err(failed)?;
-        let is_device = metadata.file_type().is_block_device();
+        let kind = metadata.file_type();
+        // As qemu-img does: `/dev/null` is an empty disk.
+        let is_device = kind.is_block_device() || kind.is_char_device();
         let length = if metadata.is_file() {
             metadata.len()
         } else if is_device {
@@ -146,7 +148,7 @@ impl HostFile {
         queries::extent_size_hint(self.as_fd())
     }
 
-    /// Whether it is a block device.
+    /// Whether it is a device, and not a file.
     #[must_use]
     pub fn is_device(&self) -> bool {
         self.is_device
