@@ -8,7 +8,7 @@
 //! tested: `workspace.rs` (who may know whom), `guest_image.rs` (what is in the
 //! built image), `kernel.rs` (how the guest breaks), `info.rs` (the output,
 //! against qemu-img's), `references.rs` (which other files are opened),
-//! `command_line.rs` (arguments, errors, exit codes).
+//! `command_line.rs` (arguments, errors, exit codes), `machines.rs` (KVM or QEMU).
 
 pub mod images;
 pub mod kernel_build;

@@ -34,10 +34,10 @@ pub enum Backend {
 pub enum BackendError {
     /// KVM was asked for.
     #[error("{0}; load the kvm module and make /dev/kvm readable and writable for you")]
-    Kvm(#[source] KvmError),
+    Kvm(KvmError),
     /// QEMU was asked for.
     #[error("{0}; install the package qemu-system-x86")]
-    Qemu(#[source] QemuError),
+    Qemu(QemuError),
     /// Neither is there.
     #[error(
         "{kvm}, and {qemu}; either load the kvm module and make /dev/kvm readable and writable \

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use abi::device::{Block, Device, Kind, Wiring};
 use thiserror::Error;
 
-use crate::os_error::reason;
+use crate::reasons::reason;
 
 /// A file, opened for reading.
 #[derive(Debug)]

@@ -39,7 +39,7 @@ use self::service::Service;
 use self::signals::Signals;
 use self::vcpu::{Ended, Vcpu};
 use crate::devices::queue::FEATURES;
-use crate::os_error::reason;
+use crate::reasons::reason;
 use crate::run::{CONSOLE_SLOT, FIRST_FILE_SLOT, Job, Listener, Outcome, RunError};
 use crate::timings::{Moment, Timings};
 
@@ -54,7 +54,7 @@ pub enum KvmError {
     Unusable(vmm_sys_util::errno::Error),
     /// It speaks another language.
     #[error("/dev/kvm cannot be used: its interface has version {0}, not {KVM_API_VERSION}")]
-    Version(i32),
+    Version(u32),
     /// A call failed.
     #[error("{call} failed: {}", reason(&std::io::Error::from(*.source)))]
     Ioctl {
@@ -73,7 +73,7 @@ pub enum KvmError {
     #[error("the processor cannot be described to KVM")]
     Processor,
     /// The request cannot be encoded.
-    #[error("cannot encode the request: {0}")]
+    #[error("cannot encode the request")]
     Request(#[from] wire::WireError),
     /// A thread or an event cannot be made.
     #[error("cannot {what}")]
@@ -111,9 +111,10 @@ impl Hypervisor {
     /// If there is none, or none that we may use and that makes a VM.
     pub fn open() -> Result<Self, KvmError> {
         let kvm = Kvm::new().map_err(KvmError::Unusable)?;
-        let version = kvm.get_api_version();
-        if u32::try_from(version) != Ok(KVM_API_VERSION) {
-            return Err(KvmError::Version(version));
+        match u32::try_from(kvm.get_api_version()) {
+            Ok(KVM_API_VERSION) => {}
+            Ok(other) => return Err(KvmError::Version(other)),
+            Err(_) => return Err(KvmError::Unusable(vmm_sys_util::errno::Error::last())),
         }
         let hypervisor = Self { kvm, first: RefCell::new(None) };
         hypervisor.first.replace(Some(hypervisor.make_vm().map_err(KvmError::Unusable)?));
