@@ -119,6 +119,44 @@ impl core::fmt::Debug for Part {
     }
 }
 
+/// A file in whole sectors, as qemu-img sees every file: what is missing of the
+/// last sector reads as zeros.
+pub struct WholeSectors(Rc<dyn Storage>);
+
+/// The size of a sector in bytes.
+const SECTOR: u64 = 512;
+
+impl WholeSectors {
+    /// The file.
+    #[must_use]
+    pub fn new(file: Rc<dyn Storage>) -> Self {
+        Self(file)
+    }
+}
+
+impl Storage for WholeSectors {
+    fn length(&self) -> u64 {
+        self.0.length().checked_next_multiple_of(SECTOR).unwrap_or(u64::MAX)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
+        check_range(self, offset, buffer.len() as u64)?;
+        let available = self.0.length().saturating_sub(offset);
+        let available =
+            usize::try_from(available).map_or(buffer.len(), |all| all.min(buffer.len()));
+        let past_end = StorageError::PastEnd { offset, length: buffer.len() as u64 };
+        let (there, missing) = buffer.split_at_mut_checked(available).ok_or(past_end)?;
+        missing.fill(0);
+        if there.is_empty() { Ok(()) } else { self.0.read_at(offset, there) }
+    }
+}
+
+impl core::fmt::Debug for WholeSectors {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(formatter, "WholeSectors({} bytes)", self.length())
+    }
+}
+
 /// Bytes in memory are a storage: for tests, and for what has been decoded.
 impl Storage for Vec<u8> {
     fn length(&self) -> u64 {
@@ -171,6 +209,30 @@ mod tests {
         assert!(part(10, 0).is_ok());
         for (start, length) in [(0, 11), (7, 4), (11, 0), (u64::MAX, 1)] {
             assert!(part(start, length).is_err(), "{length} at {start}");
+        }
+    }
+
+    #[test]
+    fn the_last_sector_is_filled_up_with_zeros() {
+        let read = |length: usize, offset, count: usize| {
+            let file = WholeSectors::new(Rc::new(vec![7; length]));
+            (file.length(), read_bytes(&file, offset, count).ok())
+        };
+        for (length, offset, count, expected) in [
+            (0, 0, 0, (0, Some(vec![]))),
+            (0, 0, 1, (0, None)),
+            (1, 0, 3, (512, Some(vec![7, 0, 0]))),
+            (1, 511, 1, (512, Some(vec![0]))),
+            (1, 511, 2, (512, None)),
+            (511, 510, 2, (512, Some(vec![7, 0]))),
+            (512, 510, 2, (512, Some(vec![7, 7]))),
+            (512, 511, 2, (512, None)),
+            (512, 512, 0, (512, Some(vec![]))),
+            (513, 512, 2, (1024, Some(vec![7, 0]))),
+            (513, 1024, 1, (1024, None)),
+            (513, u64::MAX, 1, (1024, None)),
+        ] {
+            assert_eq!(read(length, offset, count), expected, "{count} at {offset} of {length}");
         }
     }
 
