@@ -42,6 +42,11 @@ fn raw() {
 }
 
 #[test]
+fn vdi() {
+    judge(images::vdi::IMAGES);
+}
+
+#[test]
 fn vmdk() {
     judge(images::vmdk::IMAGES);
 }

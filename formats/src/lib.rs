@@ -34,6 +34,7 @@ pub mod probe;
 pub mod raw;
 pub mod storage;
 pub mod text;
+pub mod vdi;
 pub mod vmdk;
 
 use alloc::boxed::Box;
@@ -62,7 +63,7 @@ pub trait Format: Sync {
 }
 
 /// Every format. Where two are equally sure, the earlier one wins.
-pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &vmdk::Vmdk];
+pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &vdi::Vdi, &vmdk::Vmdk];
 
 /// The format with a name.
 #[must_use]

@@ -6,6 +6,7 @@
 //! said of them.
 
 pub mod raw;
+pub mod vdi;
 pub mod vmdk;
 
 use std::fs;
