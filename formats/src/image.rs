@@ -7,6 +7,10 @@ use alloc::vec::Vec;
 use crate::error::Error;
 use crate::storage::Storage;
 
+/// The largest disk in bytes: what a signed 64-bit offset reaches in whole GiB,
+/// as with qemu-img. Most formats have smaller limits.
+pub const MAX_DISK: u64 = 0x7fff_ffff_c000_0000;
+
 /// An open image.
 pub trait Image {
     /// What every image has. Cheap: it was read when the image was opened.
