@@ -37,6 +37,11 @@ fn judge(images: &[Image]) {
 }
 
 #[test]
+fn parallels() {
+    judge(images::parallels::IMAGES);
+}
+
+#[test]
 fn raw() {
     judge(images::raw::IMAGES);
 }

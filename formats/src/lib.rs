@@ -30,6 +30,7 @@ extern crate std;
 
 pub mod error;
 pub mod image;
+pub mod parallels;
 pub mod probe;
 pub mod raw;
 pub mod storage;
@@ -63,7 +64,7 @@ pub trait Format: Sync {
 }
 
 /// Every format. Where two are equally sure, the earlier one wins.
-pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &vdi::Vdi, &vmdk::Vmdk];
+pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &parallels::Parallels, &vdi::Vdi, &vmdk::Vmdk];
 
 /// The format with a name.
 #[must_use]

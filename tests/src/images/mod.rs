@@ -5,6 +5,7 @@
 //! xorriso). Each format has a file here with its images, and with what is to be
 //! said of them.
 
+pub mod parallels;
 pub mod raw;
 pub mod vdi;
 pub mod vmdk;
