@@ -42,6 +42,11 @@ fn parallels() {
 }
 
 #[test]
+fn qed() {
+    judge(images::qed::IMAGES);
+}
+
+#[test]
 fn raw() {
     judge(images::raw::IMAGES);
 }

@@ -32,6 +32,7 @@ pub mod error;
 pub mod image;
 pub mod parallels;
 pub mod probe;
+pub mod qed;
 pub mod raw;
 pub mod storage;
 pub mod text;
@@ -64,7 +65,8 @@ pub trait Format: Sync {
 }
 
 /// Every format. Where two are equally sure, the earlier one wins.
-pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &parallels::Parallels, &vdi::Vdi, &vmdk::Vmdk];
+pub const FORMATS: &[&dyn Format] =
+    &[&raw::Raw, &parallels::Parallels, &qed::Qed, &vdi::Vdi, &vmdk::Vmdk];
 
 /// The format with a name.
 #[must_use]

@@ -6,6 +6,7 @@
 //! said of them.
 
 pub mod parallels;
+pub mod qed;
 pub mod raw;
 pub mod vdi;
 pub mod vmdk;
