@@ -22,9 +22,10 @@ pub struct ParallelsImage {
 }
 
 impl Image for ParallelsImage {
-    /// Without the size of a cluster and whether the image was left open, since
-    /// qemu-img has neither for this format.
+    /// Without the size of a cluster, since qemu-img has none for this format. Nor
+    /// does it say whether the image was left open; that is said if it was.
     fn description(&self) -> Description {
-        Description { virtual_size: self.size, ..Description::default() }
+        let dirty = self.in_use.then_some(true);
+        Description { virtual_size: self.size, dirty, ..Description::default() }
     }
 }

@@ -57,7 +57,7 @@ fn an_image_is_described() {
                 virtual_size: disk.sectors * 512,
                 cluster_size: None,
                 encrypted: false,
-                dirty: None,
+                dirty: (disk.in_use == IN_USE).then_some(true),
                 backing: None,
                 specific: None,
             },
