@@ -30,6 +30,7 @@ extern crate std;
 
 pub mod error;
 pub mod image;
+pub mod luks;
 pub mod probe;
 pub mod raw;
 pub mod storage;
@@ -62,7 +63,7 @@ pub trait Format: Sync {
 }
 
 /// Every format. Where two are equally sure, the earlier one wins.
-pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &vmdk::Vmdk];
+pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &luks::Luks, &vmdk::Vmdk];
 
 /// The format with a name.
 #[must_use]
