@@ -5,17 +5,21 @@
 //! encrypted disk, called the payload, follows. To describe a volume no key is
 //! needed.
 //!
-//! Version 1 is specified in "LUKS On-Disk Format Specification" 1.2.3 (2018).
+//! There are two versions, which have little more in common than that. Version 1
+//! is specified in "LUKS On-Disk Format Specification" 1.2.3 (2018), called the
+//! specification in its files; version 2 has its own, see [`version2`].
 //!
-//! Reading order: [`names`] (of ciphers, modes and hashes), [`version1`], then
-//! [`image`].
+//! Reading order: [`names`] (of ciphers, modes and hashes), [`version1`], [`json`],
+//! [`version2`], then [`image`].
 
 pub mod error;
 pub mod image;
+pub mod json;
 pub mod names;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 pub mod version1;
+pub mod version2;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -24,10 +28,9 @@ pub use error::LuksError;
 
 use crate::error::Error;
 use crate::image::Image;
-use crate::storage::Storage;
+use crate::storage::{self, Storage};
 use crate::{Confidence, Format, Probe};
 use image::LuksImage;
-use version1::Volume;
 
 /// The LUKS format.
 #[derive(Debug)]
@@ -45,14 +48,31 @@ impl Format for Luks {
     }
 
     fn probe(&self, probe: &Probe<'_>) -> Confidence {
-        let version = probe.head.strip_prefix(&MAGIC).and_then(<[u8]>::first_chunk);
-        Confidence::certain_if(version == Some(&[0, 1]))
+        let version = version(probe.head);
+        let known = [version1::header::VERSION, version2::header::VERSION];
+        Confidence::certain_if(version.is_some_and(|version| known.contains(&version)))
     }
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
-        let volume = Volume::read(storage.as_ref())?;
-        Ok(Box::new(LuksImage::new(volume, storage.as_ref())?))
+        let storage = storage.as_ref();
+        let length = usize::try_from(storage.length()).unwrap_or(HEAD).min(HEAD);
+        let image = match version(&storage::read_bytes(storage, 0, length)?) {
+            Some(version2::header::VERSION) => {
+                LuksImage::version_2(version2::Volume::read(storage)?, storage)
+            }
+            _ => LuksImage::version_1(version1::Volume::read(storage)?, storage),
+        };
+        Ok(Box::new(image?))
     }
+}
+
+/// The size of magic and version in bytes.
+const HEAD: usize = 8;
+
+/// The version, if a file starts with the magic.
+fn version(head: &[u8]) -> Option<u16> {
+    let version = head.strip_prefix(&MAGIC)?.first_chunk()?;
+    Some(u16::from_be_bytes(*version))
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@
 //! cryptsetup makes is named in the same way.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use super::LuksError;
+use super::error::quote;
 
 /// A cipher.
 #[derive(Debug, PartialEq, Eq)]
@@ -263,11 +264,6 @@ fn find_hash(name: &[u8]) -> Result<&'static Hash, LuksError> {
 fn find_iv_generator(name: &[u8]) -> Result<&'static str, LuksError> {
     let unknown = || LuksError::UnknownIvGenerator { name: quote(name) };
     IV_GENERATORS.into_iter().find(|it| it.as_bytes() == name).ok_or_else(unknown)
-}
-
-/// A name for a message. The fields that names are in bound its length.
-fn quote(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).to_string()
 }
 
 #[cfg(test)]

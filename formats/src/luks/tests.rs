@@ -198,12 +198,12 @@ fn unknown_names_are_refused() {
 #[test]
 fn no_byte_of_an_image_can_do_harm() {
     let bytes = Version1::default().bytes();
-    for place in 0..size_of::<version1::Header>() {
+    for place in 0..size_of::<version1::header::Header>() {
         for value in [0, 1, 0x7f, 0x80, 0xff, b'-', b':'] {
             let mut header = bytes[..592].to_vec();
             header[place] = value;
             // Whatever it says, it must say it.
-            if let Ok(volume) = Volume::read(&header) {
+            if let Ok(volume) = version1::Volume::read(&header) {
                 let _ = (volume.description(false), volume.key_slots().count());
             }
         }

@@ -3,12 +3,9 @@
 //! The header of one is also in the qcow2 images that are encrypted this way. So
 //! it is read from any storage, and where the payload lies is left to the caller.
 
-mod header;
+pub mod header;
 
 use alloc::string::ToString;
-
-pub use header::{HEADER_SECTORS, Header, KEY_SLOTS, KeySlot, SLOT_DISABLED, SLOT_ENABLED};
-pub use header::{STRIPES, VERSION};
 
 use super::SECTOR;
 use super::names::Encryption;
@@ -16,6 +13,7 @@ use crate::error::Error;
 use crate::image::{self, Luks};
 use crate::storage::Storage;
 use crate::text;
+use header::{Header, SLOT_ENABLED};
 
 /// A volume, as its header describes it.
 #[derive(Clone, Debug)]

@@ -117,13 +117,13 @@ impl Header {
         if self.digest_iterations.get() == 0 {
             return Err(LuksError::NoIterations);
         }
-        for (number, slot) in self.key_slots.iter().enumerate() {
+        for (number, slot) in (0..).zip(&self.key_slots) {
             self.check_slot(number, slot)?;
         }
         Ok(())
     }
 
-    fn check_slot(&self, number: usize, slot: &KeySlot) -> Result<(), LuksError> {
+    fn check_slot(&self, number: u32, slot: &KeySlot) -> Result<(), LuksError> {
         let stripes = slot.stripes.get();
         if stripes != STRIPES {
             return Err(LuksError::SlotStripes { slot: number, stripes, expected: STRIPES });
@@ -142,9 +142,9 @@ impl Header {
         if area.last >= self.payload_offset.get().into() {
             return Err(LuksError::SlotInPayload { slot: number });
         }
-        for (other, slot) in self.key_slots.iter().enumerate().skip(number).skip(1) {
-            if area.overlaps(self.area(slot)) {
-                return Err(LuksError::SlotsOverlap { first: number, second: other });
+        for (second, other) in (0..).zip(&self.key_slots) {
+            if second > number && area.overlaps(self.area(other)) {
+                return Err(LuksError::SlotsOverlap { first: number, second });
             }
         }
         Ok(())
