@@ -150,7 +150,10 @@ impl Describer<'_> {
         };
         self.session.attach(Reference { from, role, path }).map_err(|error| match error {
             Attach::Refused(message) => {
-                Error::Failed { device: None, kind: FailureKind::Refused, message }
+                // What is underneath is an image of its own; other files are parts of
+                // the image that refers to them, which cannot be opened either.
+                let device = (role != ReferenceRole::Backing).then_some(from);
+                Error::Failed { device, kind: FailureKind::Refused, message }
             }
             Attach::StartOver => Error::StartOver,
             Attach::Broken(error) => error,
