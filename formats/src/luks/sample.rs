@@ -166,8 +166,9 @@ impl Version2 {
     pub fn metadata(&self) -> String {
         let requirements: Vec<_> =
             self.requirements.iter().map(|name| format!("\"{name}\"")).collect();
+        let (key_slots, segments) = (numbers(&self.key_slots), numbers(&self.segments));
         format!(
-            r#"{{"keyslots":{{{}}},"tokens":{{}},"segments":{{{}}},"digests":{{"0":{{"type":"pbkdf2","keyslots":["0"],"segments":["0"],"hash":"sha256","iterations":1000,"salt":"c2FsdA==","digest":"ZGlnZXN0"}}}},"config":{{"json_size":"{}","keyslots_size":"{}","requirements":{{"mandatory":[{}]}}}}}}"#,
+            r#"{{"keyslots":{{{}}},"tokens":{{}},"segments":{{{}}},"digests":{{"0":{{"type":"pbkdf2","keyslots":[{key_slots}],"segments":[{segments}],"hash":"sha256","iterations":1000,"salt":"c2FsdA==","digest":"ZGlnZXN0"}}}},"config":{{"json_size":"{}","keyslots_size":"{}","requirements":{{"mandatory":[{}]}}}}}}"#,
             self.key_slots.join(","),
             self.segments.join(","),
             self.header_size.saturating_sub(version2::BINARY_SIZE),
@@ -214,6 +215,13 @@ impl Version2 {
         bytes.resize(length, 0);
         bytes
     }
+}
+
+/// The numbers of members, in quotation marks.
+fn numbers(members: &[String]) -> String {
+    let numbers = members.iter().filter_map(|member| member.split('"').nth(1));
+    let numbers: Vec<_> = numbers.map(|number| format!("\"{number}\"")).collect();
+    numbers.join(",")
 }
 
 /// A header of version 2 with the right checksum.
