@@ -6,7 +6,7 @@
 //! needed.
 //!
 //! There are two versions, which have little more in common than that. Version 1
-//! is specified in "LUKS On-Disk Format Specification" 1.2.3 (2018), called the
+//! is specified in "LUKS1 On-Disk Format Specification" 1.2.3 (2018), called the
 //! specification in its files; version 2 has its own, see [`version2`].
 //!
 //! Reading order: [`names`] (of ciphers, modes and hashes), [`version1`], [`json`],

@@ -1,6 +1,5 @@
 //! Names of ciphers, their modes, generators of initialisation vectors and
-//! hashes (specification, "Registered ciphers", "Registered modes", "Registered
-//! hash specifications").
+//! hashes (specification, "Cipher and Hash specification registry").
 //!
 //! Headers have the names of Linux. The names that are printed are qemu's: a
 //! cipher has its key size in bits behind it. What qemu does not know and

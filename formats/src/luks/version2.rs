@@ -1,5 +1,5 @@
-//! Volumes of version 2, specified in "LUKS2 On-Disk Format Specification" 1.1
-//! (2022), called the specification here.
+//! Volumes of version 2, specified in "LUKS2 On-Disk Format Specification" 1.1.4
+//! (2025), called the specification here.
 //!
 //! Two copies of the header are at the start of the file, each with metadata in
 //! JSON. The keys follow, then the disk. qemu-img knows nothing of all this and
@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::image::{KeySlot2, Luks2};
 use crate::storage::Storage;
 use crate::text;
-use header::{Copy, Header, SIZES};
+use header::{Attempt, Header, SIZES};
 use metadata::Metadata;
 use segment::{Content, Segment};
 
@@ -34,8 +34,8 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Reads the headers that a storage starts with ("Header recovery": the valid
-    /// copy with the higher sequence number counts).
+    /// Reads the headers that a storage starts with ("Metadata Recovery": the
+    /// valid copy with the higher sequence number counts).
     ///
     /// # Errors
     ///
@@ -56,14 +56,14 @@ impl Volume {
     }
 
     /// Reads a copy of the header, with its metadata.
-    fn read_copy(storage: &dyn Storage, offset: u64) -> Copy<Self> {
+    fn read_copy(storage: &dyn Storage, offset: u64) -> Attempt<Self> {
         match Header::read(storage, offset)? {
             Ok(header) => Self::with_header(storage, header),
             Err(fault) => Ok(Err(fault)),
         }
     }
 
-    fn with_header(storage: &dyn Storage, header: Header) -> Copy<Self> {
+    fn with_header(storage: &dyn Storage, header: Header) -> Attempt<Self> {
         let text = match header.metadata(storage)? {
             Ok(text) => text,
             Err(fault) => return Ok(Err(fault)),

@@ -1,5 +1,4 @@
-//! The header of version 1 (specification, "The partition header", "PHDR
-//! layout").
+//! The header of version 1 (specification, "The partition header").
 
 use zerocopy::big_endian::{U16, U32};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
@@ -15,7 +14,7 @@ pub const VERSION: u16 = 1;
 /// How many key slots there are.
 pub const KEY_SLOTS: usize = 8;
 
-/// Into how many stripes a key is split ("LUKS constants", `LUKS_STRIPES`).
+/// Into how many stripes a key is split ("Constants", `LUKS_STRIPES`).
 pub const STRIPES: u32 = 4000;
 
 /// The state of a slot that is in use (`LUKS_KEY_ENABLED`).
@@ -59,7 +58,7 @@ pub struct Header {
     pub key_slots: [KeySlot; KEY_SLOTS],
 }
 
-/// A key slot ("key slot layout").
+/// A key slot.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct KeySlot {

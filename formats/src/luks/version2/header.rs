@@ -70,9 +70,9 @@ pub struct Header {
     pub checksum: [u8; 64],
 }
 
-/// What is known of a copy: it can be read or it cannot (outside), and then it is
-/// valid or it is not (inside).
-pub type Copy<T> = Result<Result<T, LuksError>, StorageError>;
+/// What comes of looking at a copy: it can be read or it cannot (outside), and then
+/// it is valid or it is not (inside).
+pub type Attempt<T> = Result<Result<T, LuksError>, StorageError>;
 
 impl Header {
     /// Reads the binary header of the copy at `offset`.
@@ -80,7 +80,7 @@ impl Header {
     /// # Errors
     ///
     /// If it cannot be read, or is not one.
-    pub fn read(storage: &dyn Storage, offset: u64) -> Copy<Self> {
+    pub fn read(storage: &dyn Storage, offset: u64) -> Attempt<Self> {
         if storage::check_range(storage, offset, BINARY_SIZE).is_err() {
             return Ok(Err(LuksError::HeaderPastEnd { offset, size: BINARY_SIZE }));
         }
@@ -113,14 +113,15 @@ impl Header {
     /// # Errors
     ///
     /// If they cannot be read, or the checksum over both is wrong.
-    pub fn metadata(&self, storage: &dyn Storage) -> Copy<Vec<u8>> {
+    pub fn metadata(&self, storage: &dyn Storage) -> Attempt<Vec<u8>> {
         let (offset, size) = (self.offset.get(), self.size.get());
         if storage::check_range(storage, offset, size).is_err() {
             return Ok(Err(LuksError::HeaderPastEnd { offset, size }));
         }
         let mut hash = Sha256::new();
         hash.update(Self { checksum: [0; 64], ..self.clone() }.as_bytes());
-        let mut chunk = vec![0; CHUNK];
+        // Larger than the rest of the page by its size.
+        let mut chunk = vec![0; usize::try_from(size).unwrap_or(CHUNK).min(CHUNK)];
         let rest = chunk.get_mut(..REST_OF_PAGE).unwrap_or_default();
         storage.read_at(offset.saturating_add(size_of::<Self>() as u64), rest)?;
         hash.update(&*rest);
@@ -128,7 +129,8 @@ impl Header {
         let mut done = BINARY_SIZE;
         while done < size {
             let left = usize::try_from(size.saturating_sub(done)).unwrap_or(CHUNK);
-            let bytes = chunk.get_mut(..left.min(CHUNK)).unwrap_or_default();
+            let left = left.min(chunk.len());
+            let bytes = chunk.get_mut(..left).unwrap_or_default();
             storage.read_at(offset.saturating_add(done), bytes)?;
             hash.update(&*bytes);
             reading.take(bytes);

@@ -5,11 +5,12 @@
 //! and a journal, so the disk is smaller than the segment. Only this says how
 //! large it is.
 
+use zerocopy::little_endian::{U16, U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::error::Error;
 use crate::luks::{LuksError, SECTOR};
 use crate::storage::{self, Storage};
-use zerocopy::little_endian::{U16, U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What it starts with.
 pub const MAGIC: [u8; 8] = *b"integrt\0";

@@ -67,8 +67,8 @@ impl Metadata {
         Ok(Self { key_slots, segments, config })
     }
 
-    /// Holds what they say against a header of this size ("LUKS2 On-Disk Format",
-    /// the layout): both copies of it, then the keys, then the segments.
+    /// Holds what they say against a header of this size ("LUKS2 On-Disk
+    /// Format"): both copies of it, then the keys, then the segments.
     ///
     /// # Errors
     ///
