@@ -42,6 +42,16 @@ fn raw() {
 }
 
 #[test]
+fn luks() {
+    judge(images::luks::IMAGES);
+}
+
+#[test]
+fn luks2() {
+    judge(images::luks2::IMAGES);
+}
+
+#[test]
 fn vmdk() {
     judge(images::vmdk::IMAGES);
 }
