@@ -57,6 +57,16 @@ fn vdi() {
 }
 
 #[test]
+fn luks() {
+    judge(images::luks::IMAGES);
+}
+
+#[test]
+fn luks2() {
+    judge(images::luks2::IMAGES);
+}
+
+#[test]
 fn vmdk() {
     judge(images::vmdk::IMAGES);
 }
