@@ -37,6 +37,11 @@ fn judge(images: &[Image]) {
 }
 
 #[test]
+fn bochs() {
+    judge(images::bochs::IMAGES);
+}
+
+#[test]
 fn parallels() {
     judge(images::parallels::IMAGES);
 }

@@ -28,6 +28,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod bochs;
 pub mod error;
 pub mod image;
 pub mod parallels;
@@ -66,7 +67,7 @@ pub trait Format: Sync {
 
 /// Every format. Where two are equally sure, the earlier one wins.
 pub const FORMATS: &[&dyn Format] =
-    &[&raw::Raw, &parallels::Parallels, &qed::Qed, &vdi::Vdi, &vmdk::Vmdk];
+    &[&raw::Raw, &bochs::Bochs, &parallels::Parallels, &qed::Qed, &vdi::Vdi, &vmdk::Vmdk];
 
 /// The format with a name.
 #[must_use]

@@ -5,6 +5,7 @@
 //! xorriso). Each format has a file here with its images, and with what is to be
 //! said of them.
 
+pub mod bochs;
 pub mod parallels;
 pub mod qed;
 pub mod raw;
