@@ -42,6 +42,11 @@ fn bochs() {
 }
 
 #[test]
+fn cloop() {
+    judge(images::cloop::IMAGES);
+}
+
+#[test]
 fn parallels() {
     judge(images::parallels::IMAGES);
 }

@@ -29,12 +29,15 @@ extern crate alloc;
 extern crate std;
 
 pub mod bochs;
+pub mod cloop;
 pub mod error;
 pub mod image;
 pub mod parallels;
 pub mod probe;
 pub mod qed;
 pub mod raw;
+#[cfg(any(test, feature = "samples"))]
+pub mod samples;
 pub mod storage;
 pub mod text;
 pub mod vdi;
@@ -66,8 +69,15 @@ pub trait Format: Sync {
 }
 
 /// Every format. Where two are equally sure, the earlier one wins.
-pub const FORMATS: &[&dyn Format] =
-    &[&raw::Raw, &bochs::Bochs, &parallels::Parallels, &qed::Qed, &vdi::Vdi, &vmdk::Vmdk];
+pub const FORMATS: &[&dyn Format] = &[
+    &raw::Raw,
+    &bochs::Bochs,
+    &parallels::Parallels,
+    &qed::Qed,
+    &vdi::Vdi,
+    &vmdk::Vmdk,
+    &cloop::Cloop,
+];
 
 /// The format with a name.
 #[must_use]

@@ -6,6 +6,7 @@
 //! said of them.
 
 pub mod bochs;
+pub mod cloop;
 pub mod parallels;
 pub mod qed;
 pub mod raw;
