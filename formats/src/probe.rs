@@ -18,6 +18,9 @@ impl Confidence {
     pub const ANYTHING: Self = Self(1);
     /// There is a weak sign: a name, a text.
     pub const WEAK: Self = Self(2);
+    /// The signature is there, but at the end of the file, so that a signature at
+    /// its start counts more.
+    pub const LIKELY: Self = Self(50);
     /// The signature is there.
     pub const CERTAIN: Self = Self(100);
 
@@ -69,6 +72,10 @@ pub fn detect(
         let confidence = format.probe(&probe);
         if confidence > best.1 {
             best = (*format, confidence);
+        }
+        // The formats that come last look further than the head, which costs.
+        if confidence == Confidence::CERTAIN {
+            break;
         }
     }
     Ok(best.0)
