@@ -50,7 +50,7 @@ struct Link {
     slot: u8,
     /// Its format, if somebody said so.
     format: Option<String>,
-    /// The extension of its file's name, lower case.
+    /// The extension of its file's name.
     extension: Vec<u8>,
 }
 
@@ -132,12 +132,10 @@ impl Describer<'_> {
 
     /// The image underneath.
     fn underneath(&self, backing: Backing) -> Result<Link, Error> {
-        let name = backing.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        let extension = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
         Ok(Link {
             slot: self.plug(ReferenceRole::Backing, &backing.path)?,
             format: backing.format.map(|name| String::from_utf8_lossy(&name).into_owned()),
-            extension: extension.to_ascii_lowercase(),
+            extension: abi::info::extension(&backing.path).to_vec(),
         })
     }
 
