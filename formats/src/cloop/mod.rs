@@ -29,9 +29,6 @@ use header::{Header, MAX_COMPRESSED_SIZE, OFFSET, OFFSETS, SCRIPT};
 #[derive(Debug)]
 pub struct Cloop;
 
-/// How much of the table is read at a time, in bytes.
-const PIECE: u64 = 64 << 10;
-
 impl Format for Cloop {
     fn name(&self) -> &'static str {
         "cloop"
@@ -76,10 +73,7 @@ fn check_offsets(storage: &dyn Storage, blocks: u32) -> Result<(), Error> {
         .map_err(|_| CloopError::OffsetsOutsideFile { length })?;
     let mut previous = None;
     let mut index = 0_u32;
-    let mut place = 0;
-    while place < length {
-        let piece = usize::try_from(length.saturating_sub(place).min(PIECE)).unwrap_or(0);
-        let bytes = storage::read_bytes(storage, OFFSETS.saturating_add(place), piece)?;
+    storage::visit_pieces(storage, OFFSETS, length, &mut |bytes| {
         for offset in bytes.as_chunks().0 {
             let offset = u64::from_be_bytes(*offset);
             let size = offset.checked_sub(previous.unwrap_or(offset));
@@ -90,9 +84,8 @@ fn check_offsets(storage: &dyn Storage, blocks: u32) -> Result<(), Error> {
             previous = Some(offset);
             index = index.saturating_add(1);
         }
-        place = place.saturating_add(PIECE);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 impl Image for CloopImage {
