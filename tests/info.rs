@@ -47,6 +47,11 @@ fn cloop() {
 }
 
 #[test]
+fn dmg() {
+    judge(images::dmg::IMAGES);
+}
+
+#[test]
 fn parallels() {
     judge(images::parallels::IMAGES);
 }

@@ -30,6 +30,7 @@ extern crate std;
 
 pub mod bochs;
 pub mod cloop;
+pub mod dmg;
 pub mod error;
 pub mod image;
 pub mod parallels;
@@ -76,6 +77,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &qed::Qed,
     &vdi::Vdi,
     &vmdk::Vmdk,
+    &dmg::Dmg,
     &cloop::Cloop,
 ];
 
