@@ -29,9 +29,11 @@ extern crate alloc;
 extern crate std;
 
 pub mod bochs;
+pub mod checksum;
 pub mod cloop;
 pub mod dmg;
 pub mod error;
+pub mod guid;
 pub mod image;
 pub mod parallels;
 pub mod probe;
@@ -43,6 +45,7 @@ pub mod storage;
 pub mod text;
 pub mod vdi;
 pub mod vmdk;
+pub mod windows_path;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
