@@ -31,6 +31,7 @@ extern crate std;
 pub mod bochs;
 pub mod checksum;
 pub mod cloop;
+pub mod contents;
 pub mod dmg;
 pub mod error;
 pub mod guid;
