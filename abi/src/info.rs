@@ -400,8 +400,10 @@ pub enum ChildRole {
 pub enum Content {
     /// A DOS partition table.
     Mbr {
-        /// How many of its four entries are used.
-        partitions: u8,
+        /// The disk's id.
+        disk: u32,
+        /// How many partitions there are, logical ones included.
+        partitions: u32,
     },
     /// A GUID partition table.
     Gpt {
@@ -409,8 +411,12 @@ pub enum Content {
         disk: Name,
         /// How many of its entries are used.
         partitions: u32,
-        /// Whether the header's checksum is right.
+        /// The size of a sector in bytes.
+        sector_size: u32,
+        /// Whether the table at the start is right, with its checksums.
         valid: bool,
+        /// Whether there is a copy of it that is right.
+        backup: bool,
     },
     /// An ISO 9660 file system.
     Iso9660 {

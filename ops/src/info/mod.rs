@@ -17,7 +17,7 @@ use abi::text::Text;
 use formats::image::{Backing, Role};
 use formats::raw::RawImage;
 use formats::storage::StorageError;
-use formats::{Format, Image, Storage};
+use formats::{Format, Image, Storage, contents};
 
 use crate::cache::Cached;
 use crate::session::{Attach, Error, Session};
@@ -76,6 +76,7 @@ impl Describer<'_> {
         let head = words::image(slot, format.name(), &description)?;
         self.say(InfoReply::Image(Box::new(head)))?;
         self.say_parts(image.as_ref())?;
+        self.say_contents(image.as_ref())?;
         for child in children {
             self.say(InfoReply::Part(Part::Child(child)))?;
         }
@@ -102,7 +103,7 @@ impl Describer<'_> {
         // Only the image that the user named can be a part of its file.
         let window = self.request.window.filter(|_| self.link.slot == self.request.image);
         let image = match window {
-            Some(window) => RawImage::new(file.as_ref(), window.offset, window.size)
+            Some(window) => RawImage::new(Rc::clone(file), window.offset, window.size)
                 .map(|image| Box::new(image) as Box<dyn Image>),
             None => format.open(Rc::clone(file)),
         };
@@ -171,6 +172,15 @@ impl Describer<'_> {
             Some(error) => Err(error),
             None => visited.map_err(|error| self.failed(&error)),
         }
+    }
+
+    /// Says what the disk holds, if that is wanted and the disk can be looked at.
+    fn say_contents(&self, image: &dyn Image) -> Result<(), Error> {
+        let Some(disk) = image.disk().filter(|_| self.request.contents) else { return Ok(()) };
+        let contents = contents::of(disk).map_err(|error| self.failed(&error.into()))?;
+        contents.iter().try_for_each(|content| {
+            self.say(InfoReply::Part(Part::Content(words::content(content))))
+        })
     }
 
     fn say(&self, reply: InfoReply) -> Result<(), Error> {
