@@ -76,6 +76,20 @@ pub fn boot_sector(disk: u32, entries: &[(u8, u32, u32)]) -> BootSector {
     sector
 }
 
+/// A disk of 1 MiB with a FAT file system and no partition table, as Windows makes
+/// it: there is text where the table would be.
+#[must_use]
+pub fn fat() -> Vec<u8> {
+    let mut sector = boot_sector(0, &[]);
+    sector.jump = [0xeb, 0x3c, 0x90];
+    sector.system = *b"MSDOS5.0";
+    sector.sector_size = 512.into();
+    let mut disk = vec![0; 1 << 20];
+    put(&mut disk, 0, sector.as_bytes());
+    put(&mut disk, 430, b"Remove disks or other media.\xff\r\nDisk error\xff\r\nPress any key");
+    disk
+}
+
 /// A disk with a GUID partition table.
 #[derive(Clone, Debug)]
 pub struct Gpt {
@@ -93,6 +107,8 @@ pub struct Gpt {
     pub partitions: u32,
     /// The size of the header in bytes.
     pub header_size: u32,
+    /// What the DOS partition table has besides its protection.
+    pub hybrid: Vec<(u8, u32, u32)>,
 }
 
 /// The id of a sample's disk, as it is written.
@@ -110,6 +126,7 @@ impl Default for Gpt {
             entry_size: 128,
             partitions: 3,
             header_size: 92,
+            hybrid: Vec::new(),
         }
     }
 }
@@ -127,7 +144,9 @@ impl Gpt {
         let last = self.sectors.saturating_sub(1);
         let mut disk = vec![0; size(self.sector_size, self.sectors)];
         let protected = u32::try_from(last).unwrap_or(u32::MAX);
-        put(&mut disk, 0, boot_sector(0, &[(mbr::PROTECTIVE, 1, protected)]).as_bytes());
+        let boot_sector =
+            boot_sector(0, &[&[(mbr::PROTECTIVE, 1, protected)], &self.hybrid[..]].concat());
+        put(&mut disk, 0, boot_sector.as_bytes());
         let entries = self.entries();
         let sectors = (entries.len() as u64).div_ceil(u64::from(self.sector_size).max(1));
         let copy = last.saturating_sub(sectors);

@@ -100,6 +100,7 @@ fn entries_must_look_like_entries() {
 
 #[test]
 fn a_table_may_be_empty_if_nothing_else_claims_the_sector() {
+    assert_eq!(on(&sample::fat()), []);
     for (id, jump, sector_size, expected) in [
         (7, [0; 3], 0, true),
         (0, [0; 3], 0, false),
@@ -198,10 +199,9 @@ fn guid_tables_are_recognised_in_sectors_of_both_sizes() {
 
 #[test]
 fn a_hybrid_has_both_tables() {
-    let mut disk = sample::Gpt::default().bytes();
-    let hybrid = [(PROTECTIVE, 1, 33), (0x07, 40, 100), (0x83, 140, 100)];
-    disk[..512].copy_from_slice(boot_sector(9, &hybrid).as_bytes());
-    assert_eq!(on(&disk), [mbr(9, 2), Content::Gpt(gpt(3))]);
+    let hybrid = vec![(0x07, 40, 100), (0x83, 140, 100)];
+    let mut disk = sample::Gpt { hybrid, ..sample::Gpt::default() }.bytes();
+    assert_eq!(on(&disk), [mbr(0, 2), Content::Gpt(gpt(3))]);
     // An implausible one is none.
     disk[446] = 7;
     assert_eq!(on(&disk), [Content::Gpt(gpt(3))]);

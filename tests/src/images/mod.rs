@@ -7,6 +7,7 @@
 
 pub mod bochs;
 pub mod cloop;
+pub mod contents;
 pub mod dmg;
 pub mod parallels;
 pub mod qed;
