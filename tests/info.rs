@@ -37,6 +37,21 @@ fn judge(images: &[Image]) {
 }
 
 #[test]
+fn bochs() {
+    judge(images::bochs::IMAGES);
+}
+
+#[test]
+fn cloop() {
+    judge(images::cloop::IMAGES);
+}
+
+#[test]
+fn dmg() {
+    judge(images::dmg::IMAGES);
+}
+
+#[test]
 fn parallels() {
     judge(images::parallels::IMAGES);
 }

@@ -26,6 +26,12 @@ pub trait Image {
         Ok(())
     }
 
+    /// The disk itself, of an image that is nothing else. What it holds can be
+    /// looked at ([`contents`](crate::contents)).
+    fn disk(&self) -> Option<&dyn Storage> {
+        None
+    }
+
     /// The other files that are part of this image: extents, a data file.
     fn references(&self) -> Vec<Reference> {
         Vec::new()

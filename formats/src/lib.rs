@@ -28,17 +28,26 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod bochs;
+pub mod checksum;
+pub mod cloop;
+pub mod contents;
+pub mod dmg;
 pub mod error;
+pub mod guid;
 pub mod image;
 pub mod luks;
 pub mod parallels;
 pub mod probe;
 pub mod qed;
 pub mod raw;
+#[cfg(any(test, feature = "samples"))]
+pub mod samples;
 pub mod storage;
 pub mod text;
 pub mod vdi;
 pub mod vmdk;
+pub mod windows_path;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -66,8 +75,17 @@ pub trait Format: Sync {
 }
 
 /// Every format. Where two are equally sure, the earlier one wins.
-pub const FORMATS: &[&dyn Format] =
-    &[&raw::Raw, &luks::Luks, &parallels::Parallels, &qed::Qed, &vdi::Vdi, &vmdk::Vmdk];
+pub const FORMATS: &[&dyn Format] = &[
+    &raw::Raw,
+    &bochs::Bochs,
+    &luks::Luks,
+    &parallels::Parallels,
+    &qed::Qed,
+    &vdi::Vdi,
+    &vmdk::Vmdk,
+    &dmg::Dmg,
+    &cloop::Cloop,
+];
 
 /// The format with a name.
 #[must_use]

@@ -69,6 +69,34 @@ pub fn read_bytes(
     Ok(bytes)
 }
 
+/// How much [`visit_pieces`] reads at a time, in bytes: whole entries of any table
+/// whose entries have a power of two, and too much for a cache to keep.
+pub const PIECE: u64 = 64 << 10;
+
+/// Hands out bytes by pieces, each but the last of [`PIECE`] bytes. The caller has
+/// put a bound on `length`; what is in memory does not depend on it.
+///
+/// # Errors
+///
+/// Those of [`Storage::read_at`], and the visitor's.
+pub fn visit_pieces<E: From<StorageError>>(
+    storage: &dyn Storage,
+    offset: u64,
+    length: u64,
+    visit: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    check_range(storage, offset, length)?;
+    let mut done = 0;
+    while done < length {
+        let piece = length.saturating_sub(done).min(PIECE);
+        let mut bytes = vec![0; usize::try_from(piece).unwrap_or(0)];
+        storage.read_at(offset.saturating_add(done), &mut bytes)?;
+        visit(&bytes)?;
+        done = done.saturating_add(piece);
+    }
+    Ok(())
+}
+
 /// Whether a range lies in a storage.
 ///
 /// # Errors
@@ -193,6 +221,32 @@ mod tests {
                 Some(_) => assert_eq!(read, Ok(vec![])),
                 None => assert!(matches!(read, Err(StorageError::PastEnd { .. }))),
             }
+        }
+    }
+
+    #[test]
+    fn pieces_are_the_whole() {
+        let piece = usize::try_from(PIECE).unwrap();
+        let bytes: Vec<u8> = (0..2 * piece + 20).map(|index| index.to_le_bytes()[0]).collect();
+        for (offset, length, pieces) in [
+            (0, 0, 0),
+            (7, 1, 1),
+            (1, piece, 1),
+            (2, piece + 1, 2),
+            (3, 2 * piece, 2),
+            (0, 2 * piece + 20, 3),
+        ] {
+            let mut found: Vec<Vec<u8>> = Vec::new();
+            let visited = visit_pieces(&bytes, offset as u64, length as u64, &mut |bytes| {
+                found.push(bytes.to_vec());
+                Ok::<(), StorageError>(())
+            });
+            assert_eq!((visited, found.len()), (Ok(()), pieces));
+            assert_eq!(found.concat(), bytes[offset..offset + length]);
+        }
+        for (offset, length) in [(0, 2 * PIECE + 21), (1, 2 * PIECE + 20), (u64::MAX, 1)] {
+            let visited = visit_pieces(&bytes, offset, length, &mut |_| panic!("{length}"));
+            assert!(matches!(visited, Err(StorageError::PastEnd { .. })));
         }
     }
 

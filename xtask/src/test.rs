@@ -48,6 +48,7 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
                 "machines",
                 "info",
                 "luks",
+                "contents",
                 "references",
             ])?,
         }

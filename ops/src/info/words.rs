@@ -4,10 +4,12 @@
 //! the wall between guest and host, and `abi` bounds what crosses it.
 
 use alloc::string::ToString;
+use core::fmt::Write as _;
 
 use abi::info;
 use abi::reply::FailureKind;
-use abi::text::Text;
+use abi::text::{Name, Text};
+use formats::contents::Content;
 use formats::image::{
     Backing, Bitmap, Description, Extent, ExtentFile, KeyCost, KeySlot, KeySlot2, Luks, Luks2,
     Part, Qcow2, Qcow2Encryption, Qcow2Version3, Snapshot, Specific, Vmdk,
@@ -60,6 +62,31 @@ pub fn part(part: &Part) -> info::Part {
         Part::Extent(it) => info::Part::Extent(extent(it)),
         Part::KeySlot(it) => info::Part::KeySlot(key_slot(it)),
         Part::KeySlot2(it) => info::Part::KeySlot2(key_slot_2(it)),
+    }
+}
+
+/// What a raw image holds.
+#[must_use]
+pub fn content(content: &Content) -> info::Content {
+    match content {
+        Content::Mbr(it) => info::Content::Mbr { disk: it.disk, partitions: it.partitions },
+        Content::Gpt(it) => {
+            let mut disk = Name::default();
+            // Text takes what there is room for, and never fails.
+            let _ = write!(disk, "{}", it.disk);
+            info::Content::Gpt {
+                disk,
+                partitions: it.partitions,
+                sector_size: it.sector_size,
+                valid: it.valid,
+                backup: it.backup,
+            }
+        }
+        Content::Iso9660(it) => {
+            let volume = Text::truncated(&it.volume);
+            info::Content::Iso9660 { volume, bootable: it.bootable }
+        }
+        Content::Udf => info::Content::Udf,
     }
 }
 

@@ -5,6 +5,10 @@
 //! xorriso). Each format has a file here with its images, and with what is to be
 //! said of them.
 
+pub mod bochs;
+pub mod cloop;
+pub mod contents;
+pub mod dmg;
 pub mod luks;
 pub mod luks2;
 pub mod parallels;

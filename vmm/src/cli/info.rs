@@ -113,7 +113,7 @@ fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<
         operation: Operation::Info(Request {
             image: FIRST_FILE_SLOT,
             format,
-            extension: Text::truncated(&name.extension()),
+            extension: Text::truncated(&name.extension),
             window: name.window,
             follow: arguments.backing_chain,
             max_depth: MAX_DEPTH,

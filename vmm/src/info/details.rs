@@ -153,14 +153,17 @@ pub fn contents(contents: &[Content]) -> Vec<Dict> {
 
 fn content(it: &Content) -> Dict {
     match it {
-        Content::Mbr { partitions } => {
-            Dict::new().with("type", "mbr").with("partitions", u32::from(*partitions))
-        }
-        Content::Gpt { disk, partitions, valid } => Dict::new()
+        Content::Mbr { disk, partitions } => Dict::new()
+            .with("type", "mbr")
+            .with("disk", format!("0x{disk:08x}").as_str())
+            .with("partitions", *partitions),
+        Content::Gpt { disk, partitions, sector_size, valid, backup } => Dict::new()
             .with("type", "gpt")
             .with("disk", disk.as_bytes())
             .with("partitions", *partitions)
-            .with("valid", *valid),
+            .with("sector-size", *sector_size)
+            .with("valid", *valid)
+            .with("backup", *backup),
         Content::Iso9660 { volume, bootable } => Dict::new()
             .with("type", "iso9660")
             .with("volume", volume.as_bytes())

@@ -1,0 +1,36 @@
+//! Checksums that formats have in common with the rest of the world.
+
+use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, Crc, Table};
+
+/// CRC-32C, the one with Castagnoli's polynomial. With sixteen tables it takes
+/// sixteen bytes at a time: 64 KiB in some 30 microseconds.
+pub static CRC_32C: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
+
+/// CRC-32, the one of Ethernet, zlib and UEFI, for tables of some kilobytes: one table
+/// does.
+pub static CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crc_32c_is_the_one_of_rfc_3720() {
+        // Section B.4.
+        for (bytes, expected) in [
+            (&[0; 32][..], 0x8a91_36aa),
+            (&[0xff; 32], 0x62a8_ab43),
+            (b"123456789", 0xe306_9283),
+            (b"", 0),
+        ] {
+            assert_eq!(CRC_32C.checksum(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn crc_32_is_the_one_of_zlib() {
+        for (bytes, expected) in [(&b"123456789"[..], 0xcbf4_3926), (b"", 0)] {
+            assert_eq!(CRC_32.checksum(bytes), expected);
+        }
+    }
+}
