@@ -20,22 +20,68 @@ const WAYS: [&[&str]; 4] = [
 /// description does not depend on the machine.
 const FEWER_WAYS: [&[&str]; 2] = [WAYS[0], WAYS[3]];
 
+/// Looks at every image in every way, and then says what was wrong with all.
 fn judge(images: &[Image]) {
+    let mut complaints = Vec::new();
     for image in images {
         let place = Place::new();
         image.make(&place);
         for (index, machine) in Machine::all().into_iter().enumerate() {
             for way in if index == 0 { &WAYS[..] } else { &FEWER_WAYS[..] } {
                 let said = place.exuvia(machine, &[*way, &[image.file]].concat());
-                image.judge(&place, way, &said, machine.name());
+                if let Err(complaint) = image.judge(&place, way, &said) {
+                    let name = image.name;
+                    complaints.push(format!("{name}, {way:?} on {machine:?}\n{complaint}"));
+                }
             }
         }
     }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[test]
+fn bochs() {
+    judge(images::bochs::IMAGES);
+}
+
+#[test]
+fn cloop() {
+    judge(images::cloop::IMAGES);
+}
+
+#[test]
+fn dmg() {
+    judge(images::dmg::IMAGES);
+}
+
+#[test]
+fn parallels() {
+    judge(images::parallels::IMAGES);
+}
+
+#[test]
+fn qed() {
+    judge(images::qed::IMAGES);
 }
 
 #[test]
 fn raw() {
     judge(images::raw::IMAGES);
+}
+
+#[test]
+fn vdi() {
+    judge(images::vdi::IMAGES);
+}
+
+#[test]
+fn luks() {
+    judge(images::luks::IMAGES);
+}
+
+#[test]
+fn luks2() {
+    judge(images::luks2::IMAGES);
 }
 
 #[test]

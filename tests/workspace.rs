@@ -113,23 +113,45 @@ fn no_file_outgrows_its_reader() {
     }
 }
 
+#[test]
+fn links_in_the_documentation_lead_somewhere() {
+    let mut pages = Vec::new();
+    collect(workspace(), "md", &mut pages);
+    let mut links = 0;
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let folder = page.parent().unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap();
+            if path.is_empty() || path.contains(':') {
+                continue;
+            }
+            links += 1;
+            assert!(folder.join(path).exists(), "{}: {target}", page.display());
+        }
+    }
+    assert!(links > 20, "the links are not where they are looked for");
+}
+
 /// Every Rust file of the workspace.
 fn rust_files() -> Vec<PathBuf> {
     let folders = ["abi", "drivers", "formats", "fuzz", "kernel", "ops", "tests", "vmm", "xtask"];
     let mut files = Vec::new();
     for folder in folders {
-        collect(&workspace().join(folder), &mut files);
+        collect(&workspace().join(folder), "rs", &mut files);
     }
     assert!(files.len() > 50, "the files are not where they are looked for");
     files
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+/// Adds the files below a folder whose names end like this.
+fn collect(folder: &Path, extension: &str, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("target") {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        let is_ours = !path.ends_with("target") && !path.ends_with(".git");
+        if path.is_dir() && is_ours {
+            collect(&path, extension, files);
+        } else if path.extension().is_some_and(|found| found == extension) {
             files.push(path);
         }
     }

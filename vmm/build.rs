@@ -15,12 +15,15 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 fn main() -> ExitCode {
     println!("cargo:rerun-if-env-changed=EXUVIA_GUEST_IMAGE");
     let image = match env::var_os("EXUVIA_GUEST_IMAGE") {
-        Some(path) => Ok(PathBuf::from(path)),
+        Some(path) => {
+            let path = PathBuf::from(path);
+            println!("cargo:rerun-if-changed={}", path.display());
+            Ok(path)
+        }
         None => build(),
     };
     match image {
         Ok(path) => {
-            println!("cargo:rerun-if-changed={}", path.display());
             println!("cargo:rustc-env=EXUVIA_GUEST_IMAGE={}", path.display());
             ExitCode::SUCCESS
         }

@@ -17,8 +17,8 @@ pub struct Request {
     pub image: u8,
     /// The format that the user says it has; probed for if missing.
     pub format: Option<Format>,
-    /// The extension of the file's name, lower case, without the dot. Formats
-    /// without a signature at the start (dmg) are known by it.
+    /// The [`extension`] of the file's name, if the user gave one. Formats without
+    /// a signature at the start (dmg) are known by it.
     pub extension: Name,
     /// A raw image that is a part of the file.
     pub window: Option<Window>,
@@ -28,6 +28,16 @@ pub struct Request {
     pub max_depth: u32,
     /// Say what a raw image holds.
     pub contents: bool,
+}
+
+/// The extension of a file name as it is written, without the dot. qemu-img knows a
+/// format by how the name ends if there is anything in front of that, be it only a
+/// folder.
+#[must_use]
+pub fn extension(name: &[u8]) -> &[u8] {
+    let dot = name.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0);
+    let extension = dot.and_then(|dot| name.get(dot + 1..)).unwrap_or_default();
+    if extension.contains(&b'/') { &[] } else { extension }
 }
 
 /// A part of a file, in bytes.
@@ -249,12 +259,19 @@ pub struct Luks2 {
     pub uuid: Name,
     /// Its label.
     pub label: Name,
+    /// Another label.
+    pub subsystem: Name,
     /// How the content is encrypted: `aes-xts-plain64`.
     pub encryption: Name,
+    /// How changes are noticed, if they are: `hmac(sha256)`.
+    pub integrity: Option<Name>,
     /// Bytes that are encrypted at a time.
     pub sector_size: u64,
     /// Where the content starts, in bytes.
     pub payload_offset: u64,
+    /// Whether the content is being encrypted anew, so that only a part of it is
+    /// encrypted in this way.
+    pub reencryption: bool,
 }
 
 /// Something that an image can have many of.
@@ -359,12 +376,35 @@ pub struct KeySlot2 {
     pub number: u32,
     /// The key derivation: `argon2id`, `pbkdf2`.
     pub derivation: Name,
+    /// What the derivation takes, if it is a known one.
+    pub cost: Option<KeyCost>,
     /// How the key is encrypted.
     pub encryption: Name,
     /// The size of the volume key in bytes.
     pub key_size: u64,
     /// Where its key material is, in bytes.
     pub key_offset: u64,
+}
+
+/// What the derivation of a key takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyCost {
+    /// PBKDF2.
+    Pbkdf2 {
+        /// Its hash.
+        hash: Name,
+        /// How often it is used.
+        iterations: u64,
+    },
+    /// Argon2, either kind.
+    Argon2 {
+        /// Passes over the memory.
+        time: u64,
+        /// The memory in KiB.
+        memory: u64,
+        /// Parts of the memory that can be filled at the same time.
+        cpus: u64,
+    },
 }
 
 /// Another file that is part of the image.
@@ -390,8 +430,10 @@ pub enum ChildRole {
 pub enum Content {
     /// A DOS partition table.
     Mbr {
-        /// How many of its four entries are used.
-        partitions: u8,
+        /// The disk's id.
+        disk: u32,
+        /// How many partitions there are, logical ones included.
+        partitions: u32,
     },
     /// A GUID partition table.
     Gpt {
@@ -399,8 +441,12 @@ pub enum Content {
         disk: Name,
         /// How many of its entries are used.
         partitions: u32,
-        /// Whether the header's checksum is right.
+        /// The size of a sector in bytes.
+        sector_size: u32,
+        /// Whether the table at the start is right, with its checksums.
         valid: bool,
+        /// Whether there is a copy of it that is right.
+        backup: bool,
     },
     /// An ISO 9660 file system.
     Iso9660 {
@@ -411,4 +457,25 @@ pub enum Content {
     },
     /// A UDF file system.
     Udf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extension_is_what_the_last_dot_has_behind_it() {
+        for (name, expected) in [
+            (&b"a.dmg"[..], &b"dmg"[..]),
+            (b"d.x/A.b.DMG", b"DMG"),
+            (b"d.x/plain", b""),
+            (b"d.x/.dmg", b"dmg"),
+            (b".dmg", b""),
+            (b"dmg", b""),
+            (b"a.", b""),
+            (b"", b""),
+        ] {
+            assert_eq!(extension(name), expected, "{}", name.escape_ascii());
+        }
+    }
 }

@@ -81,6 +81,10 @@ pub enum SelfTest {
     OutOfMemory,
     /// Do nothing, for ever.
     Spin,
+    /// Keep the input device busy, for ever.
+    ReadForever,
+    /// Send replies, for ever.
+    TalkForever,
     /// Ring a doorbell ten thousand times.
     DoorbellStorm,
     /// Check that SSE and AVX keep their registers.
@@ -97,7 +101,7 @@ pub enum SelfTest {
 
 impl SelfTest {
     /// Every test, in the order in which the suite runs them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Pass,
         Self::PageFault,
         Self::NullDereference,
@@ -112,6 +116,8 @@ impl SelfTest {
         Self::Panic,
         Self::OutOfMemory,
         Self::Spin,
+        Self::ReadForever,
+        Self::TalkForever,
         Self::DoorbellStorm,
         Self::VectorUnits,
         Self::BlockDevice,

@@ -1,10 +1,14 @@
 //! Checksums that formats have in common with the rest of the world.
 
-use crc::{CRC_32_ISCSI, Crc, Table};
+use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, Crc, Table};
 
 /// CRC-32C, the one with Castagnoli's polynomial. With sixteen tables it takes
 /// sixteen bytes at a time: 64 KiB in some 30 microseconds.
 pub static CRC_32C: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
+
+/// CRC-32, the one of Ethernet, zlib and UEFI, for tables of some kilobytes: one table
+/// does.
+pub static CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 #[cfg(test)]
 mod tests {
@@ -20,6 +24,13 @@ mod tests {
             (b"", 0),
         ] {
             assert_eq!(CRC_32C.checksum(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn crc_32_is_the_one_of_zlib() {
+        for (bytes, expected) in [(&b"123456789"[..], 0xcbf4_3926), (b"", 0)] {
+            assert_eq!(CRC_32.checksum(bytes), expected);
         }
     }
 }

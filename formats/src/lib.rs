@@ -28,14 +28,24 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod bochs;
 pub mod checksum;
+pub mod cloop;
+pub mod contents;
+pub mod dmg;
 pub mod error;
 pub mod guid;
 pub mod image;
+pub mod luks;
+pub mod parallels;
 pub mod probe;
+pub mod qed;
 pub mod raw;
+#[cfg(any(test, feature = "samples"))]
+pub mod samples;
 pub mod storage;
 pub mod text;
+pub mod vdi;
 pub mod vhdx;
 pub mod vmdk;
 pub mod vpc;
@@ -67,7 +77,19 @@ pub trait Format: Sync {
 }
 
 /// Every format. Where two are equally sure, the earlier one wins.
-pub const FORMATS: &[&dyn Format] = &[&raw::Raw, &vmdk::Vmdk, &vhdx::Vhdx, &vpc::Vpc];
+pub const FORMATS: &[&dyn Format] = &[
+    &raw::Raw,
+    &bochs::Bochs,
+    &luks::Luks,
+    &parallels::Parallels,
+    &qed::Qed,
+    &vdi::Vdi,
+    &vhdx::Vhdx,
+    &vmdk::Vmdk,
+    &dmg::Dmg,
+    &cloop::Cloop,
+    &vpc::Vpc,
+];
 
 /// The format with a name.
 #[must_use]

@@ -35,7 +35,7 @@ impl Confidence {
 pub struct Probe<'a> {
     /// The first [`HEAD`] bytes, or all if there are fewer.
     pub head: &'a [u8],
-    /// The extension of the file's name, lower case, without the dot.
+    /// The extension of the file's name as it is written, without the dot.
     pub extension: &'a [u8],
     /// The file, for signatures that are elsewhere.
     pub storage: &'a dyn Storage,
@@ -55,7 +55,8 @@ impl Probe<'_> {
     }
 }
 
-/// The format of a file: the one that is surest.
+/// The format of a file: the one that is surest. An empty file is a raw image,
+/// whatever its name says.
 ///
 /// # Errors
 ///
@@ -64,6 +65,9 @@ pub fn detect(
     storage: &dyn Storage,
     extension: &[u8],
 ) -> Result<&'static dyn Format, StorageError> {
+    if storage.length() == 0 {
+        return Ok(&crate::raw::Raw);
+    }
     let length = usize::try_from(storage.length()).map_or(HEAD, |length| length.min(HEAD));
     let head = storage::read_bytes(storage, 0, length)?;
     let probe = Probe { head: &head, extension, storage };
@@ -79,4 +83,18 @@ pub fn detect(
         }
     }
     Ok(best.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_raw() {
+        for extension in [&b""[..], b"dmg", b"vmdk"] {
+            assert_eq!(detect(&vec![], extension).unwrap().name(), "raw");
+        }
+    }
 }

@@ -89,6 +89,34 @@ pub fn read_bytes(
     Ok(bytes)
 }
 
+/// How much [`visit_pieces`] reads at a time, in bytes: whole entries of any table
+/// whose entries have a power of two, and too much for a cache to keep.
+pub const PIECE: u64 = 64 << 10;
+
+/// Hands out bytes by pieces, each but the last of [`PIECE`] bytes. The caller has
+/// put a bound on `length`; what is in memory does not depend on it.
+///
+/// # Errors
+///
+/// Those of [`Storage::read_at`], and the visitor's.
+pub fn visit_pieces<E: From<StorageError>>(
+    storage: &dyn Storage,
+    offset: u64,
+    length: u64,
+    visit: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    check_range(storage, offset, length)?;
+    let mut done = 0;
+    while done < length {
+        let piece = length.saturating_sub(done).min(PIECE);
+        let mut bytes = vec![0; usize::try_from(piece).unwrap_or(0)];
+        storage.read_at(offset.saturating_add(done), &mut bytes)?;
+        visit(&bytes)?;
+        done = done.saturating_add(piece);
+    }
+    Ok(())
+}
+
 /// Whether a range lies in a storage.
 ///
 /// # Errors
@@ -147,6 +175,44 @@ impl Storage for Part {
 impl core::fmt::Debug for Part {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(formatter, "Part({} bytes at {})", self.length, self.start)
+    }
+}
+
+/// A file in whole sectors, as qemu-img sees every file: what is missing of the
+/// last sector reads as zeros.
+pub struct WholeSectors(Rc<dyn Storage>);
+
+/// The size of a sector in bytes.
+const SECTOR: u64 = 512;
+
+impl WholeSectors {
+    /// The file.
+    #[must_use]
+    pub fn new(file: Rc<dyn Storage>) -> Self {
+        Self(file)
+    }
+}
+
+impl Storage for WholeSectors {
+    fn length(&self) -> u64 {
+        self.0.length().checked_next_multiple_of(SECTOR).unwrap_or(u64::MAX)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
+        check_range(self, offset, buffer.len() as u64)?;
+        let available = self.0.length().saturating_sub(offset);
+        let available =
+            usize::try_from(available).map_or(buffer.len(), |all| all.min(buffer.len()));
+        let past_end = StorageError::PastEnd { offset, length: buffer.len() as u64 };
+        let (there, missing) = buffer.split_at_mut_checked(available).ok_or(past_end)?;
+        missing.fill(0);
+        if there.is_empty() { Ok(()) } else { self.0.read_at(offset, there) }
+    }
+}
+
+impl core::fmt::Debug for WholeSectors {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(formatter, "WholeSectors({} bytes)", self.length())
     }
 }
 
@@ -220,6 +286,32 @@ mod tests {
     }
 
     #[test]
+    fn pieces_are_the_whole() {
+        let piece = usize::try_from(PIECE).unwrap();
+        let bytes: Vec<u8> = (0..2 * piece + 20).map(|index| index.to_le_bytes()[0]).collect();
+        for (offset, length, pieces) in [
+            (0, 0, 0),
+            (7, 1, 1),
+            (1, piece, 1),
+            (2, piece + 1, 2),
+            (3, 2 * piece, 2),
+            (0, 2 * piece + 20, 3),
+        ] {
+            let mut found: Vec<Vec<u8>> = Vec::new();
+            let visited = visit_pieces(&bytes, offset as u64, length as u64, &mut |bytes| {
+                found.push(bytes.to_vec());
+                Ok::<(), StorageError>(())
+            });
+            assert_eq!((visited, found.len()), (Ok(()), pieces));
+            assert_eq!(found.concat(), bytes[offset..offset + length]);
+        }
+        for (offset, length) in [(0, 2 * PIECE + 21), (1, 2 * PIECE + 20), (u64::MAX, 1)] {
+            let visited = visit_pieces(&bytes, offset, length, &mut |_| panic!("{length}"));
+            assert!(matches!(visited, Err(StorageError::PastEnd { .. })));
+        }
+    }
+
+    #[test]
     fn a_part_ends_where_it_ends() {
         let whole: Rc<dyn Storage> = Rc::new((0..10).collect::<Vec<u8>>());
         let part = |start, length| Part::new(Rc::clone(&whole), start, length);
@@ -232,6 +324,30 @@ mod tests {
         assert!(part(10, 0).is_ok());
         for (start, length) in [(0, 11), (7, 4), (11, 0), (u64::MAX, 1)] {
             assert!(part(start, length).is_err(), "{length} at {start}");
+        }
+    }
+
+    #[test]
+    fn the_last_sector_is_filled_up_with_zeros() {
+        let read = |length: usize, offset, count: usize| {
+            let file = WholeSectors::new(Rc::new(vec![7; length]));
+            (file.length(), read_bytes(&file, offset, count).ok())
+        };
+        for (length, offset, count, expected) in [
+            (0, 0, 0, (0, Some(vec![]))),
+            (0, 0, 1, (0, None)),
+            (1, 0, 3, (512, Some(vec![7, 0, 0]))),
+            (1, 511, 1, (512, Some(vec![0]))),
+            (1, 511, 2, (512, None)),
+            (511, 510, 2, (512, Some(vec![7, 0]))),
+            (512, 510, 2, (512, Some(vec![7, 7]))),
+            (512, 511, 2, (512, None)),
+            (512, 512, 0, (512, Some(vec![]))),
+            (513, 512, 2, (1024, Some(vec![7, 0]))),
+            (513, 1024, 1, (1024, None)),
+            (513, u64::MAX, 1, (1024, None)),
+        ] {
+            assert_eq!(read(length, offset, count), expected, "{count} at {offset} of {length}");
         }
     }
 

@@ -25,5 +25,8 @@ fuzz_target!(|data: &[u8]| {
         let _ = opened.description();
         let _ = opened.references();
         let _ = opened.visit_parts(&mut |_| Ok(()));
+        if let Some(disk) = opened.disk() {
+            let _ = formats::contents::of(disk);
+        }
     }
 });

@@ -48,6 +48,8 @@ pub fn run(test: SelfTest, machine: &Machine) -> Result<(), Error> {
         SelfTest::Spin => loop {
             core::hint::spin_loop();
         },
+        SelfTest::ReadForever => read_forever(machine),
+        SelfTest::TalkForever => talk_forever(machine),
         SelfTest::DoorbellStorm => doorbell_storm(),
         SelfTest::VectorUnits => vector_units(),
         SelfTest::BlockDevice => block_device(machine),
@@ -240,6 +242,30 @@ fn block_device(machine: &Machine) -> Result<(), Error> {
         in_flight -= 1;
     }
     check(most >= 32, "fewer than 32 requests were in flight at a time")
+}
+
+/// Submits the next read as soon as one is done, so that the host never finds the
+/// queue empty.
+fn read_forever(machine: &Machine) -> Result<(), Error> {
+    let disk = machine.disk(DISK).ok_or_else(|| Error::empty_slot(DISK))?;
+    let mut device = disk.device().borrow_mut();
+    let mut idle: Vec<DmaBuffer> = (0..32).filter_map(|_| DmaBuffer::zeroed(512)).collect();
+    loop {
+        for buffer in idle.drain(..) {
+            let submitted = device.submit(Request::Read { offset: 0, buffer });
+            check(submitted.is_ok(), "a read was rejected")?;
+        }
+        device.notify();
+        let done = machine::wait_for(|| device.poll());
+        let done = done.map_err(|error| Error::request(&format!("{error}")))?;
+        idle.extend(done.buffer);
+    }
+}
+
+fn talk_forever(machine: &Machine) -> Result<(), Error> {
+    loop {
+        machine.reply(Reply::Filler(Text::default()))?;
+    }
 }
 
 /// What the driver and the host must refuse.

@@ -7,13 +7,16 @@
 //! The tests themselves lie beside this folder, one file for each thing that is
 //! tested: `workspace.rs` (who may know whom), `guest_image.rs` (what is in the
 //! built image), `kernel.rs` (how the guest breaks), `info.rs` (the output,
-//! against qemu-img's), `command_line.rs` (arguments, errors, exit codes).
+//! against qemu-img's), `luks.rs` (the same, against cryptsetup's), `references.rs`
+//! (which other files are opened), `command_line.rs` (arguments, errors, exit
+//! codes), `machines.rs` (KVM or QEMU).
 
 pub mod images;
 pub mod kernel_build;
 pub mod machine;
 pub mod place;
 pub mod tool;
+pub mod watch;
 
 pub use machine::Machine;
 pub use place::Place;

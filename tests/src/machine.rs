@@ -34,7 +34,7 @@ impl Machine {
     pub fn all() -> Vec<Self> {
         static ALL: LazyLock<Vec<Machine>> = LazyLock::new(|| {
             let mut machines = Vec::new();
-            match vmm::kvm::open() {
+            match vmm::kvm::Hypervisor::open() {
                 Ok(_) => machines.push(Machine::Kvm),
                 Err(error) => eprintln!("skipped on the machine kvm: {error}"),
             }

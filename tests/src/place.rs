@@ -88,8 +88,20 @@ impl Place {
     /// Runs exuvia under the name of qemu-img, on a machine.
     #[must_use]
     pub fn exuvia(&self, machine: crate::Machine, arguments: &[&str]) -> Outcome {
+        self.exuvia_with(machine, arguments, &[])
+    }
+
+    /// The same, with something more in its environment.
+    #[must_use]
+    pub fn exuvia_with(
+        &self,
+        machine: crate::Machine,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Outcome {
         let backend = ("EXUVIA_BACKEND", machine.name());
-        run(&self.qemu_img_that_is_exuvia(), arguments, self.path(), &[backend])
+        let environment = [environment, &[backend]].concat();
+        run(&self.qemu_img_that_is_exuvia(), arguments, self.path(), &environment)
     }
 
     fn qemu_img_that_is_exuvia(&self) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::kvm::{self, KvmError};
+use crate::kvm::{Hypervisor, KvmError};
 use crate::qemu::{Accelerator, Qemu, QemuError};
 use crate::run::{Job, Listener, Outcome, RunError};
 
@@ -24,7 +24,7 @@ pub enum Choice {
 #[derive(Debug)]
 pub enum Backend {
     /// Our own, under KVM.
-    Kvm(kvm_ioctls::Kvm),
+    Kvm(Hypervisor),
     /// QEMU's.
     Qemu(Qemu),
 }
@@ -34,10 +34,10 @@ pub enum Backend {
 pub enum BackendError {
     /// KVM was asked for.
     #[error("{0}; load the kvm module and make /dev/kvm readable and writable for you")]
-    Kvm(#[source] KvmError),
+    Kvm(KvmError),
     /// QEMU was asked for.
     #[error("{0}; install the package qemu-system-x86")]
-    Qemu(#[source] QemuError),
+    Qemu(QemuError),
     /// Neither is there.
     #[error(
         "{kvm}, and {qemu}; either load the kvm module and make /dev/kvm readable and writable \
@@ -59,7 +59,7 @@ impl Backend {
     ///
     /// If there is none; the error says what to do about it.
     pub fn select(choice: Choice) -> Result<(Self, Option<String>), BackendError> {
-        let kvm = || kvm::open().map(Self::Kvm);
+        let kvm = || Hypervisor::open().map(Self::Kvm);
         let qemu = |accelerator| Qemu::find(accelerator).map(Self::Qemu);
         match choice {
             Choice::Kvm => Ok((kvm().map_err(BackendError::Kvm)?, None)),
@@ -85,7 +85,7 @@ impl Backend {
     /// If the job fails, the guest breaks down, or the machine does.
     pub fn run(&self, job: Job<'_>, listener: &mut dyn Listener) -> Result<Outcome, RunError> {
         match self {
-            Self::Kvm(kvm) => kvm::run(kvm, job, listener),
+            Self::Kvm(hypervisor) => hypervisor.run(job, listener),
             Self::Qemu(qemu) => qemu.run(job, listener),
         }
     }

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use abi::info::Window;
+use abi::info::{Window, extension};
 use thiserror::Error;
 
 use crate::file_name::protocol;
@@ -24,6 +24,9 @@ pub struct ImageName {
     pub driver: Option<String>,
     /// The part of the file that it is.
     pub window: Option<Window>,
+    /// The extension of the file's name. Of a file that is named by options,
+    /// qemu-img does not look at it.
+    pub extension: Vec<u8>,
 }
 
 /// A name that names no image.
@@ -98,6 +101,7 @@ impl ImageName {
             said: said.to_vec(),
             driver: None,
             window: None,
+            extension: extension(file).to_vec(),
         })
     }
 
@@ -163,14 +167,8 @@ impl ImageName {
             said: said.to_vec(),
             driver,
             window,
+            extension: Vec::new(),
         })
-    }
-
-    /// The extension of the file's name, lower case, without the dot.
-    #[must_use]
-    pub fn extension(&self) -> Vec<u8> {
-        let extension = self.path.extension().unwrap_or_default();
-        extension.as_bytes().to_ascii_lowercase()
     }
 }
 
@@ -319,8 +317,9 @@ mod tests {
     }
 
     #[test]
-    fn the_extension_is_lower_case() {
-        assert_eq!(file("d.x/A.DMG").unwrap().extension(), b"dmg");
-        assert_eq!(file("d.x/plain").unwrap().extension(), b"");
+    fn the_extension_counts_where_the_file_is_named_by_itself() {
+        assert_eq!(file("d.x/a.dmg").unwrap().extension, b"dmg");
+        assert_eq!(file("file:A.DMG").unwrap().extension, b"DMG");
+        assert_eq!(options("file.filename=a.dmg").unwrap().extension, b"");
     }
 }

@@ -25,6 +25,7 @@ pub mod info;
 pub mod kvm;
 pub mod output;
 pub mod qemu;
+pub mod reasons;
 pub mod references;
 pub mod run;
 pub mod timings;

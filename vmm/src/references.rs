@@ -31,6 +31,14 @@ pub struct References {
     chain: Vec<Identity>,
 }
 
+/// Why a file is not opened.
+enum Refusal {
+    /// Its name leads out of the folder.
+    Outside,
+    /// It is in the folder and cannot be opened.
+    Failed(OpenError),
+}
+
 impl References {
     /// The rules for an image: names may lead into its folder and below.
     #[must_use]
@@ -62,7 +70,18 @@ impl References {
             ));
         }
         let path = Path::new(OsStr::from_bytes(&full));
-        let file = self.open_beneath(path, &shown)?;
+        // What is underneath is an image of its own to qemu-img, so that its name is
+        // said twice; other files are opened on behalf of the image.
+        let as_image = |error: OpenError| match reference.role {
+            ReferenceRole::Backing => format!("Could not open '{shown}': {error}"),
+            ReferenceRole::Data | ReferenceRole::Extent => error.to_string(),
+        };
+        let file = self.open_beneath(path).map_err(|refusal| match refusal {
+            Refusal::Outside => {
+                format!("Could not open '{shown}': it is outside the folder of the image")
+            }
+            Refusal::Failed(error) => as_image(error),
+        })?;
         if reference.role == ReferenceRole::Backing {
             if self.chain.contains(&file.identity()) {
                 return Err(format!("Backing file '{shown}' creates an infinite loop."));
@@ -73,14 +92,12 @@ impl References {
     }
 
     /// Opens a file if it lies in the folder.
-    fn open_beneath(&mut self, path: &Path, shown: &str) -> Result<HostFile, String> {
-        let outside = || format!("Could not open '{shown}': it is outside the folder of the image");
+    fn open_beneath(&mut self, path: &Path) -> Result<HostFile, Refusal> {
         let failed = |errno: Errno| {
             let path = path.to_owned();
-            let error = OpenError::System { path, source: errno.into() };
-            format!("Could not open '{shown}': {error}")
+            Refusal::Failed(OpenError::System { path, source: errno.into() })
         };
-        let relative = self.relative(path).ok_or_else(outside)?;
+        let relative = self.relative(path).ok_or(Refusal::Outside)?;
         let folder = match &self.opened {
             Some(folder) => folder,
             None => {
@@ -100,10 +117,9 @@ impl References {
             }
         };
         match opened {
-            Ok(file) => HostFile::from_file(File::from(file), path)
-                .map_err(|error| format!("Could not open '{shown}': {error}")),
+            Ok(file) => HostFile::from_file(File::from(file), path).map_err(Refusal::Failed),
             // EXDEV is how the kernel says that the name leads out.
-            Err(Errno::XDEV) => Err(outside()),
+            Err(Errno::XDEV) => Err(Refusal::Outside),
             Err(errno) => Err(failed(errno)),
         }
     }

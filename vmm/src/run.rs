@@ -218,6 +218,8 @@ impl fmt::Display for SerialLog {
 #[derive(Debug)]
 pub struct ReplyStream {
     pending: Vec<u8>,
+    /// How much of that has been taken, in bytes.
+    taken: usize,
     total: u64,
     limit: u64,
 }
@@ -226,7 +228,7 @@ impl ReplyStream {
     /// A stream of at most `limit` bytes.
     #[must_use]
     pub fn new(limit: u64) -> Self {
-        Self { pending: Vec::new(), total: 0, limit }
+        Self { pending: Vec::new(), taken: 0, total: 0, limit }
     }
 
     /// Adds output.
@@ -239,6 +241,8 @@ impl ReplyStream {
         if self.total > self.limit {
             return Err(GuestError::TooManyReplies(self.limit));
         }
+        self.pending.drain(..self.taken);
+        self.taken = 0;
         self.pending.extend_from_slice(bytes);
         Ok(())
     }
@@ -249,7 +253,8 @@ impl ReplyStream {
     ///
     /// If the output is no reply.
     pub fn next_reply(&mut self) -> Result<Option<Reply>, GuestError> {
-        let Some((prefix, rest)) = self.pending.split_first_chunk() else {
+        let pending = self.pending.get(self.taken..).unwrap_or_default();
+        let Some((prefix, rest)) = pending.split_first_chunk() else {
             return Ok(None);
         };
         let length = wire::message_length(*prefix)?;
@@ -257,7 +262,7 @@ impl ReplyStream {
             return Ok(None);
         };
         let reply = wire::decode_reply(message)?;
-        self.pending.drain(..wire::PREFIX + length);
+        self.taken += wire::PREFIX + length;
         Ok(Some(reply))
     }
 }

@@ -21,12 +21,13 @@ const fn tool(program: &'static str, package: &'static str) -> Tool {
 }
 
 /// What the tests run. The two of QEMU must come from one suite.
-const TOOLS: [Tool; 5] = [
+const TOOLS: [Tool; 6] = [
     tool("qemu-img", "qemu-utils"),
     tool("qemu-io", "qemu-utils"),
     tool("qemu-system-x86_64", "qemu-system-x86"),
     tool("cryptsetup", "cryptsetup-bin"),
     tool("xorriso", "xorriso"),
+    tool("sfdisk", "fdisk"),
 ];
 
 /// The qemu-img whose output is the one to match.

@@ -42,7 +42,15 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
             Suite::Lint => lint()?,
             Suite::Unit => unit()?,
             Suite::Kernel => end_to_end(&["guest_image", "kernel"])?,
-            Suite::EndToEnd => end_to_end(&["workspace", "command_line", "info"])?,
+            Suite::EndToEnd => end_to_end(&[
+                "workspace",
+                "command_line",
+                "machines",
+                "info",
+                "luks",
+                "contents",
+                "references",
+            ])?,
         }
         println!("{suite:?} passed in {} s", started.elapsed().as_secs());
     }
@@ -62,6 +70,9 @@ fn lint() -> Result<()> {
             .args(["--profile", "guest", "--target-dir", "target/guest-lint"])
             .args(deny),
     )?;
+    // The fuzz targets are a workspace of their own, so that nothing else builds
+    // them.
+    must(cargo().args(["clippy", "--manifest-path", "fuzz/Cargo.toml", "--locked"]).args(deny))?;
     let mut documentation = cargo();
     documentation.env("RUSTDOCFLAGS", "--deny warnings");
     must(documentation.args(["doc", "--workspace", "--no-deps", "--quiet"]))

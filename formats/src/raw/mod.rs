@@ -8,7 +8,7 @@ use alloc::rc::Rc;
 
 use crate::error::{Error, ErrorKind, FormatError};
 use crate::image::{Description, Image};
-use crate::storage::Storage;
+use crate::storage::{Part, Storage};
 use crate::{Confidence, Format, Probe};
 
 /// The raw format.
@@ -29,7 +29,7 @@ impl Format for Raw {
     }
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
-        Ok(Box::new(RawImage::new(storage.as_ref(), 0, None)?))
+        Ok(Box::new(RawImage::new(storage, 0, None)?))
     }
 }
 
@@ -37,6 +37,7 @@ impl Format for Raw {
 #[derive(Debug)]
 pub struct RawImage {
     size: u64,
+    disk: Part,
 }
 
 /// A raw image that cannot be.
@@ -84,9 +85,9 @@ impl RawImage {
     /// # Errors
     ///
     /// If the file is not that long.
-    pub fn new(storage: &dyn Storage, offset: u64, size: Option<u64>) -> Result<Self, Error> {
+    pub fn new(file: Rc<dyn Storage>, offset: u64, size: Option<u64>) -> Result<Self, Error> {
         let round_up = |bytes: u64| bytes.checked_next_multiple_of(SECTOR);
-        let length = round_up(storage.length()).ok_or(RawError::TooLarge)?;
+        let length = round_up(file.length()).ok_or(RawError::TooLarge)?;
         let rest = length.checked_sub(offset).ok_or(RawError::OffsetPastEnd { offset, length })?;
         let size = match size {
             Some(size) if size > rest => {
@@ -98,13 +99,20 @@ impl RawImage {
             Some(size) => size,
             None => round_up(rest).ok_or(RawError::TooLarge)?,
         };
-        Ok(Self { size })
+        // What is missing of the last sector is not in the file.
+        let start = offset.min(file.length());
+        let available = file.length().saturating_sub(start).min(size);
+        Ok(Self { size, disk: Part::new(file, start, available)? })
     }
 }
 
 impl Image for RawImage {
     fn description(&self) -> Description {
         Description { virtual_size: self.size, dirty: Some(false), ..Description::default() }
+    }
+
+    fn disk(&self) -> Option<&dyn Storage> {
+        Some(&self.disk)
     }
 }
 
@@ -116,7 +124,7 @@ mod tests {
     use super::*;
 
     fn size(length: usize, offset: u64, size: Option<u64>) -> Result<u64, std::string::String> {
-        let image = RawImage::new(&vec![0; length], offset, size);
+        let image = RawImage::new(Rc::new(vec![0; length]), offset, size);
         image.map(|image| image.description().virtual_size).map_err(|error| error.to_string())
     }
 
@@ -124,6 +132,24 @@ mod tests {
     fn the_size_is_that_of_the_file_in_whole_sectors() {
         for (length, expected) in [(0, 0), (1, 512), (512, 512), (513, 1024)] {
             assert_eq!(size(length, 0, None), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn the_disk_is_the_file_or_a_part_of_it() {
+        let file: Rc<dyn Storage> = Rc::new((0..200).collect::<std::vec::Vec<u8>>());
+        for (offset, window, expected) in [
+            (0, None, 0..200),
+            (100, None, 100..200),
+            (0, Some(512), 0..200),
+            (512, None, 0..0),
+            (0, Some(0), 0..0),
+        ] {
+            let image = RawImage::new(Rc::clone(&file), offset, window).unwrap();
+            let disk = image.disk().unwrap();
+            let length = usize::try_from(disk.length()).unwrap();
+            let bytes = crate::storage::read_bytes(disk, 0, length).unwrap();
+            assert_eq!(bytes, expected.collect::<std::vec::Vec<u8>>(), "{offset} {window:?}");
         }
     }
 

@@ -5,13 +5,11 @@
 //! those of each chunk one for a sector bitmap block, which is only of use to
 //! differencing disks.
 
-use alloc::vec;
-
 use super::metadata::Metadata;
 use super::region::{Region, Regions};
 use super::{MIB, VhdxError};
 use crate::error::Error;
-use crate::storage::{Storage, check_range, is_reachable};
+use crate::storage::{self, Storage, check_range, is_reachable};
 
 /// The largest disk in bytes: 64 TiB. In the smallest blocks the table has
 /// 512 MiB then, which are read in pieces.
@@ -28,9 +26,6 @@ const SECTOR: u64 = 512;
 
 /// How many sectors a chunk has: as many as a sector bitmap block has bits.
 const SECTORS_IN_CHUNK: u64 = BITMAP_BLOCK_SIZE * 8;
-
-/// How much of the table is read at a time, in bytes.
-const PIECE: usize = 64 << 10;
 
 /// An entry of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,27 +121,22 @@ impl Bat {
     ///
     /// If not, or if the file cannot be read.
     pub fn check(&self, storage: &dyn Storage, regions: &Regions) -> Result<(), Error> {
+        let length = self.entries.saturating_mul(ENTRY as u64);
+        // What is missing of the last sector reads as zeros, as with qemu.
         let file_length = storage.length().div_ceil(SECTOR).saturating_mul(SECTOR);
-        let mut piece = vec![0; PIECE];
         let mut number = 0;
-        let mut place = self.offset;
-        while number < self.entries {
-            let left = self.entries.saturating_sub(number).saturating_mul(ENTRY as u64);
-            let left = usize::try_from(left).unwrap_or(PIECE);
-            let piece = piece.get_mut(..left.min(PIECE)).unwrap_or_default();
-            storage.read_at(place, piece)?;
+        storage::visit_pieces(storage, self.offset, length, &mut |piece| {
             let (entries, _) = piece.as_chunks();
-            for entry in entries {
+            entries.iter().try_for_each(|entry| {
                 let entry = Entry(u64::from_le_bytes(*entry));
                 if let Some(block) = self.block(number, entry) {
                     block.check(number, file_length)?;
                     regions.check(Region::new(block.offset, block.size))?;
                 }
                 number = number.saturating_add(1);
-            }
-            place = place.saturating_add(piece.len() as u64);
-        }
-        Ok(())
+                Ok(())
+            })
+        })
     }
 
     /// The block of an entry, if it is in the file.

@@ -11,13 +11,10 @@ use super::sparse::Sparse;
 use super::{SECTOR, STREAM_OPTIMIZED, VmdkError, sesparse};
 use crate::error::Error;
 use crate::image::{
-    self, Backing, Description, ExtentFile, Image, Part, Reference, Role, Specific, Visitor, Vmdk,
+    self, Backing, Description, ExtentFile, Image, MAX_DISK, Part, Reference, Role, Specific,
+    Visitor, Vmdk,
 };
 use crate::storage::Storage;
-
-/// The largest disk in bytes: what a signed 64-bit offset reaches in whole GiB,
-/// as with qemu-img.
-pub const MAX_DISK: u64 = 0x7fff_ffff_c000_0000;
 
 /// The types of disks whose extents are files of their own. `vmfsThin` is `vmfs`
 /// by another name.

@@ -6,7 +6,8 @@ use super::sample::{Cowd, Hosted, SeSparse, Text, odd_descriptor};
 use super::*;
 use crate::error::ErrorKind;
 use crate::image::{
-    Backing, Description, Extent, ExtentFile, Part, Reference, Role, Specific, Vmdk as VmdkSpecific,
+    Backing, Description, Extent, ExtentFile, MAX_DISK, Part, Reference, Role, Specific,
+    Vmdk as VmdkSpecific,
 };
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<Box<dyn Image>, Error> {
@@ -384,7 +385,7 @@ fn other_types_of_disks_are_not_supported() {
 
 #[test]
 fn a_disk_has_a_largest_size() {
-    let most = image::MAX_DISK / SECTOR;
+    let most = MAX_DISK / SECTOR;
     let too_large = "Could not refresh total sector count: File too large";
     for (sectors, more, expected) in [
         (most - 1, 0, ""),

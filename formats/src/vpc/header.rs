@@ -8,10 +8,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::footer::Footer;
 use super::table::{MAX_ENTRIES, Table};
-use super::{SECTOR, VpcError, padded_length};
+use super::{SECTOR, VpcError};
 use crate::error::Error;
 use crate::guid::Guid;
-use crate::storage::{Storage, is_reachable, read_padded};
+use crate::storage::{Storage, check_range, is_reachable, read_padded};
 
 /// What the header starts with.
 pub const COOKIE: [u8; 8] = *b"cxsparse";
@@ -115,9 +115,8 @@ impl Header {
     /// If not.
     pub fn check_place(storage: &dyn Storage, footer: &Footer) -> Result<(), VpcError> {
         let offset = footer.data_offset.get();
-        let end = offset.checked_add(size_of::<Self>() as u64);
-        let inside = end.is_some_and(|end| end <= padded_length(storage));
-        if inside { Ok(()) } else { Err(VpcError::HeaderOutsideFile { offset }) }
+        check_range(storage, offset, size_of::<Self>() as u64)
+            .map_err(|_| VpcError::HeaderOutsideFile { offset })
     }
 }
 

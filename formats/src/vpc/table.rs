@@ -1,11 +1,9 @@
 //! The block allocation table (specification, "Block Allocation Table and Data
 //! Blocks"): where in the file each block is.
 
-use alloc::vec;
-
 use super::{SECTOR, VpcError, padded_length};
 use crate::error::Error;
-use crate::storage::{Storage, is_reachable};
+use crate::storage::{self, Storage, check_range, is_reachable};
 
 /// The most entries: the largest disk in blocks of 128 KiB. Programs make blocks
 /// of 512 KiB or 2 MiB.
@@ -16,9 +14,6 @@ pub const UNALLOCATED: u32 = u32::MAX;
 
 /// The size of an entry in bytes: the number of a sector of the file.
 const ENTRY: usize = 4;
-
-/// How much of the table is read at a time, in bytes.
-const PIECE: usize = 64 << 10;
 
 /// The block allocation table, as the dynamic header describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,39 +47,29 @@ impl Table {
         if !is_reachable(self.offset, length) {
             return Err(VpcError::TableUnreadable.into());
         }
-        let end = self.offset.saturating_add(length);
+        check_range(storage, self.offset, length).map_err(|_| VpcError::Truncated)?;
         let file_end = padded_length(storage);
-        if end > storage.length() {
-            return Err(VpcError::Truncated.into());
-        }
         let block = self.bitmap_size().saturating_add(self.block_size.into());
-        let fits = |first: u32| {
-            let start = u64::from(first).saturating_mul(SECTOR);
-            first == UNALLOCATED || start.saturating_add(block) <= file_end
+        let fits = |entry: &[u8; ENTRY]| {
+            let first = u32::from_be_bytes(*entry);
+            let end = u64::from(first).saturating_mul(SECTOR).saturating_add(block);
+            first == UNALLOCATED || end <= file_end
         };
-        let mut place = self.offset;
-        let mut piece = vec![0; PIECE];
-        while place < end {
-            let left = usize::try_from(end.saturating_sub(place)).unwrap_or(PIECE);
-            let piece = piece.get_mut(..left.min(PIECE)).unwrap_or_default();
-            storage.read_at(place, piece)?;
+        storage::visit_pieces(storage, self.offset, length, &mut |piece| {
             let (entries, _) = piece.as_chunks();
-            if !entries.iter().all(|entry| fits(u32::from_be_bytes(*entry))) {
-                return Err(VpcError::Truncated.into());
-            }
-            place = place.saturating_add(piece.len() as u64);
-        }
-        Ok(())
+            if entries.iter().all(fits) { Ok(()) } else { Err(VpcError::Truncated.into()) }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::string::{String, ToString};
+    use std::vec;
     use std::vec::Vec;
 
     use super::*;
-    use crate::storage::MAX_LENGTH;
+    use crate::storage::{MAX_LENGTH, PIECE};
 
     /// What is said of a table with these entries at the start of a file.
     fn said(block_size: u32, entries: &[u32], length: usize) -> String {
@@ -129,10 +114,11 @@ mod tests {
     #[test]
     fn the_last_entry_of_a_long_table_counts() {
         // Three pieces, the last of which has one entry.
-        let mut entries = vec![UNALLOCATED; 2 * PIECE / ENTRY + 1];
-        assert_eq!(said(512, &entries, 4 * PIECE), "");
+        let piece = usize::try_from(PIECE).unwrap();
+        let mut entries = vec![UNALLOCATED; 2 * piece / ENTRY + 1];
+        assert_eq!(said(512, &entries, 4 * piece), "");
         *entries.last_mut().unwrap() = 512;
-        assert_eq!(said(512, &entries, 4 * PIECE), VpcError::Truncated.to_string());
+        assert_eq!(said(512, &entries, 4 * piece), VpcError::Truncated.to_string());
     }
 
     #[test]

@@ -235,8 +235,7 @@ fn a_header_that_is_cut_off_is_refused() {
     let footer = with_footer(&vhd, |footer| footer.data_offset = 1024.into())[..512].to_vec();
     let bytes = [&footer[..], &[0xff; 512], header.as_bytes()].concat();
     assert_eq!(said(&bytes), "");
-    assert_eq!(said(&bytes[..bytes.len() - 511]), "");
-    for length in 1024 + 40..=bytes.len() - 512 {
+    for length in 1024 + 40..bytes.len() {
         let expected = "the dynamic header at 1024 does not lie in the file";
         assert_eq!(said(&bytes[..length]), expected, "{length}");
     }

@@ -17,7 +17,7 @@ use abi::text::Text;
 use formats::image::{Backing, Role};
 use formats::raw::RawImage;
 use formats::storage::StorageError;
-use formats::{Format, Image, Storage};
+use formats::{Format, Image, Storage, contents};
 
 use crate::cache::Cached;
 use crate::session::{Attach, Error, Session};
@@ -50,7 +50,7 @@ struct Link {
     slot: u8,
     /// Its format, if somebody said so.
     format: Option<String>,
-    /// The extension of its file's name, lower case.
+    /// The extension of its file's name.
     extension: Vec<u8>,
 }
 
@@ -76,6 +76,7 @@ impl Describer<'_> {
         let head = words::image(slot, format.name(), &description)?;
         self.say(InfoReply::Image(Box::new(head)))?;
         self.say_parts(image.as_ref())?;
+        self.say_contents(image.as_ref())?;
         for child in children {
             self.say(InfoReply::Part(Part::Child(child)))?;
         }
@@ -102,7 +103,7 @@ impl Describer<'_> {
         // Only the image that the user named can be a part of its file.
         let window = self.request.window.filter(|_| self.link.slot == self.request.image);
         let image = match window {
-            Some(window) => RawImage::new(file.as_ref(), window.offset, window.size)
+            Some(window) => RawImage::new(Rc::clone(file), window.offset, window.size)
                 .map(|image| Box::new(image) as Box<dyn Image>),
             None => format.open(Rc::clone(file)),
         };
@@ -132,12 +133,10 @@ impl Describer<'_> {
 
     /// The image underneath.
     fn underneath(&self, backing: Backing) -> Result<Link, Error> {
-        let name = backing.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        let extension = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
         Ok(Link {
             slot: self.plug(ReferenceRole::Backing, &backing.path)?,
             format: backing.format.map(|name| String::from_utf8_lossy(&name).into_owned()),
-            extension: extension.to_ascii_lowercase(),
+            extension: abi::info::extension(&backing.path).to_vec(),
         })
     }
 
@@ -150,8 +149,10 @@ impl Describer<'_> {
         };
         self.session.attach(Reference { from, role, path }).map_err(|error| match error {
             Attach::Refused(message) => {
-                let kind = FailureKind::Refused;
-                Error::Failed { device: None, kind, is_bare: false, message }
+                // What is underneath is an image of its own; other files are parts of
+                // the image that refers to them, which cannot be opened either.
+                let device = (role != ReferenceRole::Backing).then_some(from);
+                Error::Failed { device, kind: FailureKind::Refused, is_bare: false, message }
             }
             Attach::StartOver => Error::StartOver,
             Attach::Broken(error) => error,
@@ -171,6 +172,15 @@ impl Describer<'_> {
             Some(error) => Err(error),
             None => visited.map_err(|error| self.failed(&error)),
         }
+    }
+
+    /// Says what the disk holds, if that is wanted and the disk can be looked at.
+    fn say_contents(&self, image: &dyn Image) -> Result<(), Error> {
+        let Some(disk) = image.disk().filter(|_| self.request.contents) else { return Ok(()) };
+        let contents = contents::of(disk).map_err(|error| self.failed(&error.into()))?;
+        contents.iter().try_for_each(|content| {
+            self.say(InfoReply::Part(Part::Content(words::content(content))))
+        })
     }
 
     fn say(&self, reply: InfoReply) -> Result<(), Error> {

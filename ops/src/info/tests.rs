@@ -1,6 +1,6 @@
 use alloc::vec;
 
-use abi::info::{Format, Image, Window};
+use abi::info::{Content, Format, Image, Window};
 
 use super::*;
 use crate::testing::World;
@@ -39,6 +39,35 @@ fn a_window_of_a_raw_image_is_one_too() {
     let window = Some(Window { offset: 512, size: Some(1024) });
     run(&Request { window, format: Some(Format::Raw), ..request() }, &world).unwrap();
     assert_eq!(images(&world)[0].virtual_size, 1024);
+}
+
+fn contents(request: &Request, disk: Vec<u8>) -> Vec<Content> {
+    let world = World::with_image(disk);
+    run(request, &world).unwrap();
+    let content = |reply| match reply {
+        Reply::Info(InfoReply::Part(Part::Content(content))) => Some(content),
+        _ => None,
+    };
+    world.replies().into_iter().filter_map(content).collect()
+}
+
+#[test]
+fn contents_are_told_if_they_are_wanted() {
+    let mut disk = vec![0; 2048];
+    disk[440..447].copy_from_slice(&[4, 3, 2, 1, 0, 0, 0x80]);
+    disk[450..459].copy_from_slice(&[0x83, 0, 0, 0, 1, 0, 0, 0, 3]);
+    disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+    let wanted = Request { contents: true, ..request() };
+    let mbr = [Content::Mbr { disk: 0x0102_0304, partitions: 1 }];
+    assert_eq!(contents(&wanted, disk.clone()), mbr);
+    assert_eq!(contents(&request(), disk.clone()), []);
+    // Of a window, what it shows.
+    let whole = [vec![0; 512], disk].concat();
+    assert_eq!(contents(&wanted, whole.clone()), []);
+    let window = Some(Window { offset: 512, size: None });
+    assert_eq!(contents(&Request { window, ..wanted.clone() }, whole.clone()), mbr);
+    let window = Some(Window { offset: 512, size: Some(1536) });
+    assert_eq!(contents(&Request { window, ..wanted }, whole), []);
 }
 
 #[test]

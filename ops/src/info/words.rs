@@ -4,13 +4,15 @@
 //! the wall between guest and host, and `abi` bounds what crosses it.
 
 use alloc::string::ToString;
+use core::fmt::Write as _;
 
 use abi::info;
 use abi::reply::FailureKind;
-use abi::text::Text;
+use abi::text::{Name, Text};
+use formats::contents::Content;
 use formats::image::{
-    Backing, Bitmap, Description, Extent, ExtentFile, KeySlot, KeySlot2, Luks, Luks2, Part, Qcow2,
-    Qcow2Encryption, Qcow2Version3, Snapshot, Specific, Vmdk,
+    Backing, Bitmap, Description, Extent, ExtentFile, KeyCost, KeySlot, KeySlot2, Luks, Luks2,
+    Part, Qcow2, Qcow2Encryption, Qcow2Version3, Snapshot, Specific, Vmdk,
 };
 use formats::{Error as FormatError, ErrorKind};
 
@@ -61,6 +63,31 @@ pub fn part(part: &Part) -> info::Part {
         Part::Extent(it) => info::Part::Extent(extent(it)),
         Part::KeySlot(it) => info::Part::KeySlot(key_slot(it)),
         Part::KeySlot2(it) => info::Part::KeySlot2(key_slot_2(it)),
+    }
+}
+
+/// What a raw image holds.
+#[must_use]
+pub fn content(content: &Content) -> info::Content {
+    match content {
+        Content::Mbr(it) => info::Content::Mbr { disk: it.disk, partitions: it.partitions },
+        Content::Gpt(it) => {
+            let mut disk = Name::default();
+            // Text takes what there is room for, and never fails.
+            let _ = write!(disk, "{}", it.disk);
+            info::Content::Gpt {
+                disk,
+                partitions: it.partitions,
+                sector_size: it.sector_size,
+                valid: it.valid,
+                backup: it.backup,
+            }
+        }
+        Content::Iso9660(it) => {
+            let volume = Text::truncated(&it.volume);
+            info::Content::Iso9660 { volume, bootable: it.bootable }
+        }
+        Content::Udf => info::Content::Udf,
     }
 }
 
@@ -138,9 +165,12 @@ fn luks2(it: &Luks2) -> info::Luks2 {
     info::Luks2 {
         uuid: Text::truncated(&it.uuid),
         label: Text::truncated(&it.label),
+        subsystem: Text::truncated(&it.subsystem),
         encryption: Text::truncated(&it.encryption),
+        integrity: it.integrity.as_deref().map(Text::truncated),
         sector_size: it.sector_size,
         payload_offset: it.payload_offset,
+        reencryption: it.reencryption,
     }
 }
 
@@ -188,8 +218,20 @@ fn key_slot_2(it: &KeySlot2) -> info::KeySlot2 {
     info::KeySlot2 {
         number: it.number,
         derivation: Text::truncated(&it.derivation),
+        cost: it.cost.as_ref().map(key_cost),
         encryption: Text::truncated(&it.encryption),
         key_size: it.key_size,
         key_offset: it.key_offset,
+    }
+}
+
+fn key_cost(it: &KeyCost) -> info::KeyCost {
+    match it {
+        KeyCost::Pbkdf2 { hash, iterations } => {
+            info::KeyCost::Pbkdf2 { hash: Text::truncated(hash), iterations: *iterations }
+        }
+        KeyCost::Argon2 { time, memory, cpus } => {
+            info::KeyCost::Argon2 { time: *time, memory: *memory, cpus: *cpus }
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::info::{Collector, Node, text};
 use crate::output::escape::for_terminal;
 use crate::output::json::pretty;
 use crate::output::value::Value;
+use crate::reasons::on_one_line;
 use crate::references::References;
 use crate::run::{FIRST_FILE_SLOT, Job, Outcome, RunError, file_in_slot};
 
@@ -102,8 +103,9 @@ fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<
     let name = arguments.image.name(name).map_err(|error| cannot(error.to_string()))?;
     let format = known_format(&name).map_err(cannot)?;
     let file = HostFile::open(&name.path).map_err(|error| cannot(error.to_string()))?;
-    let backend = machine.backend(program).map_err(|error| error.to_string())?;
-    let image = machine.image().map_err(|error| error.to_string())?;
+    let image = machine.image().map_err(|error| on_one_line(&error))?;
+    let prepared = started.elapsed();
+    let backend = machine.backend(program).map_err(|error| on_one_line(&error))?;
     let references = References::of(&file);
     let mut collector = Collector::new(references);
     let job = Job {
@@ -111,7 +113,7 @@ fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<
         operation: Operation::Info(Request {
             image: FIRST_FILE_SLOT,
             format,
-            extension: Text::truncated(&name.extension()),
+            extension: Text::truncated(&name.extension),
             window: name.window,
             follow: arguments.backing_chain,
             max_depth: MAX_DEPTH,
@@ -121,7 +123,6 @@ fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<
         memory_end: machine.memory_end(),
         budget: machine.info_budget(),
     };
-    let prepared = started.elapsed();
     let shown = for_terminal(&name.shown);
     let outcome =
         backend.run(job, &mut collector).map_err(|error| explain(&error, &said, &shown))?;
@@ -176,19 +177,8 @@ fn explain(error: &RunError, said: &str, shown: &str) -> String {
             }
             format!("Could not open '{said}': {message}")
         }
-        other => with_sources(other, &format!("Could not open '{said}': ")),
+        other => format!("Could not open '{said}': {}", on_one_line(other)),
     }
-}
-
-/// An error with everything that led to it, on one line.
-fn with_sources(error: &dyn std::error::Error, prefix: &str) -> String {
-    let mut message = format!("{prefix}{error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        message.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    message
 }
 
 /// Whether another process writes to one of the images. A raw image may be

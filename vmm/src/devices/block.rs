@@ -79,15 +79,17 @@ impl Block {
         &mut self.queue
     }
 
-    /// Carries out every request that is there. Says whether there was one.
+    /// Carries out the requests that are there, a queue's worth at most: a guest
+    /// can add them as fast as they are carried out. Says whether there was one.
     ///
     /// # Errors
     ///
     /// If the guest breaks the rules.
     pub fn process(&mut self, memory: &GuestMemoryMmap) -> Result<bool, DeviceError> {
-        let mut busy = false;
-        while let Some(chain) = self.queue.pop(memory)? {
-            busy = true;
+        for count in 0..layout::BLOCK_QUEUE_SIZE {
+            let Some(chain) = self.queue.pop(memory)? else {
+                return Ok(count > 0);
+            };
             let request = Request::parse(chain, memory)?;
             let (status, written) = match self.perform(&request) {
                 Ok(written) => (Status::Ok, written),
@@ -97,7 +99,7 @@ impl Block {
             let written = u32::try_from(written).unwrap_or(u32::MAX).saturating_add(1);
             self.queue.give_back(memory, request.head, written)?;
         }
-        Ok(busy)
+        Ok(true)
     }
 
     /// Carries out one request. Returns how many bytes of guest memory were

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use abi::device::{Block, Device, Kind, Wiring};
 use thiserror::Error;
 
+use crate::reasons::reason;
+
 /// A file, opened for reading.
 #[derive(Debug)]
 pub struct HostFile {
@@ -57,13 +59,6 @@ fn name(path: &Path) -> String {
     crate::output::escape::for_terminal(path.as_os_str().as_bytes())
 }
 
-/// The system's reason, as C's `strerror` has it.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    // Rust appends the number: "No such file or directory (os error 2)".
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
-}
-
 impl HostFile {
     /// Opens a file for reading.
     ///
@@ -89,7 +84,9 @@ impl HostFile {
     pub fn from_file(mut file: File, path: &Path) -> Result<Self, OpenError> {
         let failed = |source| OpenError::System { path: path.to_owned(), source };
         let metadata = file.metadata().map_err(failed)?;
-        let is_device = metadata.file_type().is_block_device();
+        let kind = metadata.file_type();
+        // As qemu-img does: `/dev/null` is an empty disk.
+        let is_device = kind.is_block_device() || kind.is_char_device();
         let length = if metadata.is_file() {
             metadata.len()
         } else if is_device {
@@ -151,7 +148,7 @@ impl HostFile {
         queries::extent_size_hint(self.as_fd())
     }
 
-    /// Whether it is a block device.
+    /// Whether it is a device, and not a file.
     #[must_use]
     pub fn is_device(&self) -> bool {
         self.is_device

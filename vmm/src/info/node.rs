@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use abi::info::{ChildRole, Snapshot};
+use abi::info::{ChildRole, Format, Snapshot};
 
 use super::collect::Described;
 use super::details;
@@ -67,6 +67,8 @@ impl Node {
     ) -> Option<Self> {
         let image = &described.image;
         let own = find(image.device)?;
+        // Of other formats nobody has looked at the disk.
+        let shows_contents = with_contents && image.format == Format::Raw;
         let filename = filename.unwrap_or(own.path().as_os_str().as_bytes());
         let mut children = vec![("file".to_owned(), Self::of_file(own))];
         for child in &described.children {
@@ -93,7 +95,7 @@ impl Node {
             backing,
             snapshots: described.snapshots.clone(),
             specific: details::of(described, filename),
-            contents: with_contents.then(|| details::contents(&described.contents)),
+            contents: shows_contents.then(|| details::contents(&described.contents)),
             children,
             filename: filename.to_vec(),
         })

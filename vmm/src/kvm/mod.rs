@@ -16,6 +16,7 @@ mod service;
 mod signals;
 mod vcpu;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -26,6 +27,7 @@ use abi::layout;
 use abi::pvh::BootBlock;
 use abi::request::{References, Request};
 use abi::wire;
+use kvm_bindings::KVM_API_VERSION;
 use kvm_ioctls::{Kvm, VmFd};
 use thiserror::Error;
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
@@ -37,6 +39,7 @@ use self::service::Service;
 use self::signals::Signals;
 use self::vcpu::{Ended, Vcpu};
 use crate::devices::queue::FEATURES;
+use crate::reasons::reason;
 use crate::run::{CONSOLE_SLOT, FIRST_FILE_SLOT, Job, Listener, Outcome, RunError};
 use crate::timings::{Moment, Timings};
 
@@ -47,10 +50,13 @@ const VCPU_STACK: usize = 128 << 10;
 #[derive(Debug, Error)]
 pub enum KvmError {
     /// It cannot be used at all.
-    #[error("/dev/kvm cannot be used: {}", std::io::Error::from(*.0))]
+    #[error("/dev/kvm cannot be used: {}", reason(&std::io::Error::from(*.0)))]
     Unusable(vmm_sys_util::errno::Error),
+    /// It speaks another language.
+    #[error("/dev/kvm cannot be used: its interface has version {0}, not {KVM_API_VERSION}")]
+    Version(u32),
     /// A call failed.
-    #[error("{call} failed: {}", std::io::Error::from(*.source))]
+    #[error("{call} failed: {}", reason(&std::io::Error::from(*.source)))]
     Ioctl {
         /// Which call.
         call: &'static str,
@@ -67,7 +73,7 @@ pub enum KvmError {
     #[error("the processor cannot be described to KVM")]
     Processor,
     /// The request cannot be encoded.
-    #[error("cannot encode the request: {0}")]
+    #[error("cannot encode the request")]
     Request(#[from] wire::WireError),
     /// A thread or an event cannot be made.
     #[error("cannot {what}")]
@@ -89,28 +95,68 @@ impl KvmError {
     }
 }
 
-/// Opens KVM.
-///
-/// # Errors
-///
-/// [`KvmError::Unusable`] if there is none, or none that we may use.
-pub fn open() -> Result<Kvm, KvmError> {
-    Kvm::new().map_err(KvmError::Unusable)
+/// KVM, in working order.
+#[derive(Debug)]
+pub struct Hypervisor {
+    kvm: Kvm,
+    /// The first VM, made to see whether one can be made, and how long it took.
+    first: RefCell<Option<(VmFd, Duration)>>,
 }
 
-/// Carries out a job in a VM of its own.
-///
-/// # Errors
-///
-/// If the job fails, the guest breaks down, or KVM does.
-pub fn run(kvm: &Kvm, job: Job<'_>, listener: &mut dyn Listener) -> Result<Outcome, RunError> {
-    let started = Moment::now();
-    let vm = Arc::new(kvm.create_vm().map_err(KvmError::ioctl("KVM_CREATE_VM"))?);
+impl Hypervisor {
+    /// Opens KVM.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or none that we may use and that makes a VM.
+    pub fn open() -> Result<Self, KvmError> {
+        let kvm = Kvm::new().map_err(KvmError::Unusable)?;
+        match u32::try_from(kvm.get_api_version()) {
+            Ok(KVM_API_VERSION) => {}
+            Ok(other) => return Err(KvmError::Version(other)),
+            Err(_) => return Err(KvmError::Unusable(vmm_sys_util::errno::Error::last())),
+        }
+        let hypervisor = Self { kvm, first: RefCell::new(None) };
+        hypervisor.first.replace(Some(hypervisor.make_vm().map_err(KvmError::Unusable)?));
+        Ok(hypervisor)
+    }
+
+    /// A VM, and how long it took to make.
+    fn vm(&self) -> Result<(VmFd, Duration), KvmError> {
+        let made = self.first.take().map_or_else(|| self.make_vm(), Ok);
+        made.map_err(KvmError::ioctl("KVM_CREATE_VM"))
+    }
+
+    fn make_vm(&self) -> Result<(VmFd, Duration), vmm_sys_util::errno::Error> {
+        let started = Moment::now();
+        let vm = self.kvm.create_vm()?;
+        Ok((vm, Moment::now() - started))
+    }
+
+    /// Carries out a job in a VM of its own.
+    ///
+    /// # Errors
+    ///
+    /// If the job fails, the guest breaks down, or KVM does.
+    pub fn run(&self, job: Job<'_>, listener: &mut dyn Listener) -> Result<Outcome, RunError> {
+        let (vm, making) = self.vm()?;
+        run(vm, making, job, listener)
+    }
+}
+
+/// Carries out a job in a VM that took so long to make.
+fn run(
+    vm: VmFd,
+    making: Duration,
+    job: Job<'_>,
+    listener: &mut dyn Listener,
+) -> Result<Outcome, RunError> {
+    let created = Moment::now();
+    let vm = Arc::new(vm);
     let kick = EventFd::new(EFD_NONBLOCK).map_err(KvmError::host("make an event"))?;
     let signals = Arc::new(Signals::new(kick));
     // The vCPU takes as long to make as the rest of the machine.
     let vcpu = VcpuThread::start(&vm, &signals, job.image.entry())?;
-    let created = Moment::now();
 
     let mut memory = Memory::new(job.memory_end, job.image)?;
     write_request(&mut memory, &job)?;
@@ -132,7 +178,7 @@ pub fn run(kvm: &Kvm, job: Job<'_>, listener: &mut dyn Listener) -> Result<Outco
 
     let [entered, exited] = ended.moments;
     let mut timings = Timings::default();
-    timings.add("create the VM", created - started);
+    timings.add("create the VM", making);
     timings.add("load memory, make the vCPU", ready - created);
     timings.add("enter the guest", entered - ready);
     timings.add_guest(&marks, ended.moments);

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use abi::device::Wiring;
-use abi::layout::MAX_DEVICES;
+use abi::layout::{CONSOLE_QUEUE_SIZE, MAX_DEVICES};
 use abi::reply::{Failure, Marks, Reference, Reply};
 use abi::request::Answer;
 use abi::wire;
@@ -74,17 +74,18 @@ impl<'run> Service<'run> {
             // In this order, so that the last look comes after the end.
             let stopped = self.signals.stopped();
             let busy = self.serve()?;
+            let now = Instant::now();
             if busy {
                 self.signals.finished_batch();
-                idle_since = Instant::now();
-                continue;
-            }
-            if stopped {
+                idle_since = now;
+            } else if stopped {
                 return Ok(());
             }
-            let now = Instant::now();
             if now >= deadline {
                 return Err(GuestError::TimedOut(self.budget.time));
+            }
+            if busy {
+                continue;
             }
             if now.duration_since(idle_since) < POLL_FOR {
                 // The guest may be waiting for this very processor.
@@ -116,13 +117,17 @@ impl<'run> Service<'run> {
         }
     }
 
-    /// Looks at every queue once. Says whether there was anything to do.
+    /// Looks at every queue once, and takes no more from it than fits in. Says
+    /// whether there was anything to do.
     fn serve(&mut self) -> Result<bool, GuestError> {
         let mut busy = false;
         for disk in &mut self.disks {
             busy |= disk.process(self.memory)?;
         }
-        while let Some(output) = self.console.output(self.memory)? {
+        for _ in 0..CONSOLE_QUEUE_SIZE {
+            let Some(output) = self.console.output(self.memory)? else {
+                break;
+            };
             busy = true;
             self.replies.push(&output)?;
             while let Some(reply) = self.replies.next_reply()? {

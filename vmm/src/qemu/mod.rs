@@ -46,7 +46,7 @@ pub enum QemuError {
         source: std::io::Error,
     },
     /// The request cannot be encoded.
-    #[error("cannot encode the request: {0}")]
+    #[error("cannot encode the request")]
     Request(#[from] wire::WireError),
     /// It ended by itself.
     #[error("QEMU ended by itself ({status}): {}", .message.trim_ascii().escape_ascii())]

@@ -66,21 +66,24 @@ impl Conversation {
         hear: &mut dyn FnMut(Reply),
     ) -> Result<bool, GuestError> {
         let mut buffer = vec![0; PIECE];
+        let mut talks = false;
         while self.serial.is_some() || self.errors.is_some() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(false);
             }
-            let [serial, errors] = self.wait(left.min(LOOK_EVERY));
+            let pause = if talks { Duration::ZERO } else { left.min(LOOK_EVERY) };
+            let [serial, errors] = self.wait(pause);
             if serial {
                 self.read_serial(&mut buffer)?;
             }
             if errors {
                 self.read_errors(&mut buffer);
             }
-            self.read_console(&mut buffer, hear)?;
+            talks = self.read_console(&mut buffer, hear)?;
         }
-        self.read_console(&mut buffer, hear)?;
+        // It has ended, so there is an end to what it said.
+        while self.read_console(&mut buffer, hear)? {}
         Ok(true)
     }
 
@@ -126,23 +129,20 @@ impl Conversation {
         self.said.complaint.extend(bytes.iter().take(room));
     }
 
+    /// Takes the next piece of what the guest has said. Says whether there was one.
     fn read_console(
         &mut self,
         buffer: &mut [u8],
         hear: &mut dyn FnMut(Reply),
-    ) -> Result<(), GuestError> {
-        loop {
-            let count = self.console.read_at(buffer, self.position).map_err(GuestError::Host)?;
-            let bytes = buffer.get(..count).unwrap_or_default();
-            if bytes.is_empty() {
-                return Ok(());
-            }
-            self.position += bytes.len() as u64;
-            self.replies.push(bytes)?;
-            while let Some(reply) = self.replies.next_reply()? {
-                hear(reply);
-            }
+    ) -> Result<bool, GuestError> {
+        let count = self.console.read_at(buffer, self.position).map_err(GuestError::Host)?;
+        let bytes = buffer.get(..count).unwrap_or_default();
+        self.position += bytes.len() as u64;
+        self.replies.push(bytes)?;
+        while let Some(reply) = self.replies.next_reply()? {
+            hear(reply);
         }
+        Ok(count > 0)
     }
 }
 

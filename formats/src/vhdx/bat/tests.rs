@@ -3,7 +3,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::guid::Guid;
-use crate::storage::MAX_LENGTH;
+use crate::storage::{MAX_LENGTH, PIECE};
 use crate::vhdx::header::Header;
 use crate::vhdx::sample::Vhdx;
 
@@ -41,7 +41,8 @@ fn said(vhdx: &Vhdx, number: u64, entry: u64) -> String {
     check(&bytes)
 }
 
-fn check(bytes: &Vec<u8>) -> String {
+fn check(bytes: &[u8]) -> String {
+    let bytes = &bytes.to_vec();
     let header = Header::current(bytes).unwrap();
     let regions = Regions::read(bytes, &header).unwrap();
     let metadata = Metadata::read(bytes, regions.metadata).unwrap();
@@ -194,10 +195,10 @@ fn the_last_block_may_end_with_the_disk() {
     let bytes = vhdx.bytes();
     for (missing, fits) in [(0, true), (1024, true), (1025, true), (1536, false), (MIB, false)] {
         let length = bytes.len() - usize::try_from(missing).unwrap();
-        assert_eq!(check(&bytes[..length].to_vec()).is_empty(), fits, "{missing}");
+        assert_eq!(check(&bytes[..length]).is_empty(), fits, "{missing}");
     }
     assert_eq!(
-        check(&bytes[..bytes.len() - 2048].to_vec()),
+        check(&bytes[..bytes.len() - 2048]),
         "VHDX BAT entry 2 end offset 7339007 points after end of file (7337984). Image has \
          probably been truncated."
     );
@@ -224,7 +225,7 @@ fn sector_bitmap_blocks_matter_to_differencing_disks() {
 #[test]
 fn the_last_entry_of_a_long_table_counts() {
     // Three pieces, the last of which is not full.
-    let entries = 2 * PIECE / ENTRY + 5;
+    let entries = 2 * usize::try_from(PIECE).unwrap() / ENTRY + 5;
     let size = (entries as u64 - 3) << 20;
     let vhdx = Vhdx { size, ..Vhdx::default() };
     let last = (size >> 20) + (size >> 20) / 4096 - 1;

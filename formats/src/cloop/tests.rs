@@ -1,0 +1,205 @@
+use core::mem::{offset_of, size_of};
+use std::string::{String, ToString};
+use std::vec;
+use std::vec::Vec;
+
+use super::header::{MAX_BLOCK_SIZE, MAX_BLOCKS, MAX_BLOCKS_32};
+use super::sample::{Compressed, file};
+use super::*;
+use crate::error::ErrorKind;
+
+fn opened(bytes: impl AsRef<[u8]>) -> Result<CloopImage, Error> {
+    CloopImage::new(&bytes.as_ref().to_vec())
+}
+
+/// Why an image cannot be opened; nothing if it can.
+fn said(opened: Result<CloopImage, Error>) -> String {
+    opened.map_or_else(|error| error.to_string(), |_| String::new())
+}
+
+/// The sample with another number in its header.
+fn patched(offset: usize, value: u32) -> Vec<u8> {
+    let mut image = Compressed::default().bytes();
+    image[offset..offset + 4].copy_from_slice(&value.to_be_bytes());
+    image
+}
+
+fn confidence(bytes: &[u8]) -> Confidence {
+    let head = &bytes[..bytes.len().min(crate::probe::HEAD)];
+    Cloop.probe(&Probe { head, extension: b"", storage: &bytes.to_vec() })
+}
+
+/// A file that is long, and zeros behind its first bytes.
+struct Sparse(Vec<u8>, u64);
+
+impl Storage for Sparse {
+    fn length(&self) -> u64 {
+        self.1
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), storage::StorageError> {
+        storage::check_range(self, offset, buffer.len() as u64)?;
+        for (byte, offset) in buffer.iter_mut().zip(offset..) {
+            *byte = self.0.get(usize::try_from(offset).unwrap()).copied().unwrap_or(0);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn fields_are_where_the_tools_have_them() {
+    assert_eq!(offset_of!(Header, block_size), 128);
+    assert_eq!(offset_of!(Header, blocks), 132);
+    assert_eq!(size_of::<Header>() as u64, OFFSETS);
+}
+
+#[test]
+fn images_are_recognised_by_their_script() {
+    let sample = Compressed::default().bytes();
+    assert_eq!(confidence(&sample), Confidence::WEAK);
+    assert_eq!(confidence(&sample[..SCRIPT.len()]), Confidence::WEAK);
+    assert_eq!(confidence(&sample[..SCRIPT.len() - 1]), Confidence::NONE);
+    for place in 0..SCRIPT.len() {
+        let mut image = sample.clone();
+        image[place] ^= 1;
+        assert_eq!(confidence(&image), Confidence::NONE, "{place}");
+        // Who says that it is one need not have the script.
+        assert_eq!(said(opened(image)), "");
+    }
+}
+
+#[test]
+fn the_size_is_that_of_all_blocks() {
+    let image = Cloop.open(Rc::new(Compressed::default().bytes())).unwrap();
+    let expected = Description { virtual_size: 4 * (64 << 10), ..Description::default() };
+    assert_eq!(image.description(), expected);
+    for (block_size, offsets, expected) in [
+        (512, vec![7], 0),
+        (512, vec![7, 7], 512),
+        (1024, vec![0, 1, 2, 3], 3072),
+        // More than 32 bits can count, of sectors as well.
+        (MAX_BLOCK_SIZE, vec![0; 40_001], 40_000 << 26),
+    ] {
+        let image = opened(file(block_size, &offsets)).unwrap();
+        assert_eq!(image.description().virtual_size, expected);
+    }
+}
+
+#[test]
+fn blocks_have_sizes_that_blocks_have() {
+    for (size, expected) in [
+        (0, "block_size cannot be zero"),
+        (1, "block_size 1 must be a multiple of 512"),
+        (511, "block_size 511 must be a multiple of 512"),
+        (512, ""),
+        (513, "block_size 513 must be a multiple of 512"),
+        (MAX_BLOCK_SIZE - 512, ""),
+        (MAX_BLOCK_SIZE, ""),
+        (MAX_BLOCK_SIZE + 512, "block_size 67109376 must be 64 MB or less"),
+        (u32::MAX - 511, "block_size 4294966784 must be 64 MB or less"),
+        (u32::MAX, "block_size 4294967295 must be a multiple of 512"),
+    ] {
+        assert_eq!(said(opened(patched(128, size))), expected, "{size}");
+    }
+}
+
+#[test]
+fn the_number_of_blocks_is_bounded_at_below_and_above() {
+    let too_many = "image requires too many offsets, try increasing block size";
+    for (blocks, expected) in [
+        (MAX_BLOCKS - 1, "the table of offsets at 136 (536870904 bytes) does not lie in the file"),
+        (MAX_BLOCKS, "the table of offsets at 136 (536870912 bytes) does not lie in the file"),
+        (MAX_BLOCKS + 1, too_many),
+        (MAX_BLOCKS_32 - 1, too_many),
+        (MAX_BLOCKS_32, too_many),
+        (MAX_BLOCKS_32 + 1, "n_blocks 536870912 must be 536870911 or less"),
+        (u32::MAX, "n_blocks 4294967295 must be 536870911 or less"),
+    ] {
+        assert_eq!(said(opened(patched(132, blocks))), expected, "{blocks}");
+    }
+}
+
+#[test]
+fn the_table_is_read_to_its_end() {
+    // Zeros, and one entry that is more: the one behind it goes down again.
+    let blocks = 100_000_u32;
+    let length = OFFSETS + (u64::from(blocks) + 1) * OFFSET;
+    let mut start = file(512, &[0]);
+    start[132..136].copy_from_slice(&blocks.to_be_bytes());
+    assert!(CloopImage::new(&Sparse(start.clone(), length)).is_ok());
+    assert!(CloopImage::new(&Sparse(start.clone(), length - 1)).is_err());
+    for index in [1, 8191, 8192, 8193, 99_998, 99_999_usize] {
+        let mut start = start.clone();
+        start.resize(136 + 8 * index, 0);
+        start.extend(1_u64.to_be_bytes());
+        let message = said(CloopImage::new(&Sparse(start, length)));
+        let index = index + 1;
+        let expected = "offsets not monotonically increasing at index";
+        assert_eq!(message, std::format!("{expected} {index}, image file is corrupt"));
+    }
+}
+
+#[test]
+fn blocks_follow_each_other() {
+    let most = MAX_COMPRESSED_SIZE;
+    let down = "offsets not monotonically increasing at index";
+    let large = "invalid compressed block size at index";
+    for (offsets, expected) in [
+        (vec![0], None),
+        (vec![u64::MAX], None),
+        (vec![5, 5, 6, 6], None),
+        (vec![5, 4], Some((down, 1))),
+        (vec![5, 6, 7, 6], Some((down, 3))),
+        (vec![u64::MAX, 0], Some((down, 1))),
+        (vec![0, most - 1, 2 * most - 2], None),
+        (vec![0, most, 2 * most], None),
+        (vec![0, most, 2 * most + 1], Some((large, 2))),
+        (vec![0, u64::MAX], Some((large, 1))),
+        (vec![1, u64::MAX, 0], Some((large, 1))),
+    ] {
+        let expected =
+            expected.map(|(start, index)| std::format!("{start} {index}, image file is corrupt"));
+        assert_eq!(said(opened(file(512, &offsets))), expected.unwrap_or_default());
+    }
+}
+
+#[test]
+fn errors_have_their_kinds() {
+    for (image, expected) in [
+        (vec![0; 100], ErrorKind::NotThisFormat),
+        (vec![0; 1000], ErrorKind::Corrupt),
+        (patched(128, 1 << 31), ErrorKind::Unsupported),
+        (patched(132, 1 << 31), ErrorKind::Unsupported),
+        (file(512, &[1, 0]), ErrorKind::Corrupt),
+    ] {
+        assert_eq!(opened(image).unwrap_err().kind(), expected);
+    }
+}
+
+#[test]
+fn every_cut_is_an_error_that_fits() {
+    let sample = Compressed::default().bytes();
+    for length in 0..1000 {
+        let expected = match length {
+            ..136 => "the header (136 bytes) does not lie in the file",
+            136..176 => "the table of offsets at 136 (40 bytes) does not lie in the file",
+            // Whether blocks are there is seen when they are read.
+            _ => "",
+        };
+        assert_eq!(said(opened(&sample[..length])), expected, "{length}");
+    }
+}
+
+#[test]
+fn no_byte_of_an_image_can_do_harm() {
+    let sample = Compressed::default().bytes();
+    for place in 0..176 {
+        for value in [0, 1, 2, 0x7f, 0x80, 0xff] {
+            let mut image = sample.clone();
+            image[place] = value;
+            if let Ok(image) = opened(image) {
+                let _ = image.description();
+            }
+        }
+    }
+}

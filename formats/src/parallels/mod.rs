@@ -1,0 +1,62 @@
+//! Parallels images: the expandable disks of Parallels Desktop and Virtuozzo.
+//!
+//! ```text
+//! header │ BAT │ cluster │ cluster │ …
+//! ```
+//!
+//! A disk is cut into clusters. The block allocation table (BAT) has an entry for
+//! each: where in the file it is, or zero for a cluster of zeros. There are two
+//! magics: behind the old one BAT entries count sectors, behind the extended one
+//! clusters, and disks can be larger than 2 TiB. A cluster of its own, the format
+//! extension, can have dirty bitmaps.
+//!
+//! Specified in "Parallels Expandable Image File Format" (QEMU,
+//! `docs/interop/parallels.rst`), called the specification here.
+//!
+//! Reading order: [`header`] (what the file starts with, and the checks),
+//! [`extension`], [`image`] (what is said of it), [`error`] (what can be wrong),
+//! `sample` (how tests make one).
+
+pub mod error;
+pub mod extension;
+pub mod header;
+pub mod image;
+#[cfg(any(test, feature = "samples"))]
+pub mod sample;
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+
+pub use error::ParallelsError;
+
+use crate::error::Error;
+use crate::image::Image;
+use crate::storage::{self, Storage, WholeSectors};
+use crate::{Confidence, Format, Probe};
+use header::Header;
+
+/// The Parallels format.
+#[derive(Debug)]
+pub struct Parallels;
+
+/// The unit of offsets and sizes, in bytes.
+pub const SECTOR: u64 = 512;
+
+impl Format for Parallels {
+    fn name(&self) -> &'static str {
+        "parallels"
+    }
+
+    fn probe(&self, probe: &Probe<'_>) -> Confidence {
+        Confidence::certain_if(header::is_header(probe.head))
+    }
+
+    fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
+        let file = WholeSectors::new(storage);
+        let header: Header = storage::read_struct(&file, 0)?;
+        Ok(Box::new(header.image(&file)?))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! What can be wrong with a QED image.
+
+use crate::error::{ErrorKind, FormatError};
+
+/// A QED image that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QedError {
+    /// The file has no header of a QED image.
+    #[error("Image not in QED format")]
+    NotQed,
+    /// The image has features that nobody knows.
+    #[error("Unsupported QED features: {unknown:x}")]
+    UnsupportedFeatures {
+        /// Their bits.
+        unknown: u64,
+    },
+    /// Clusters have a size that they cannot have.
+    #[error("QED cluster size is invalid")]
+    ClusterSize,
+    /// Tables have a size that they cannot have.
+    #[error("QED table size is invalid")]
+    TableSize,
+    /// The disk is larger than what the tables cover, or ends inside a sector.
+    #[error("QED image size is invalid")]
+    ImageSize,
+    /// The L1 table is not where a table can be, or not in the file.
+    #[error("QED table offset is invalid")]
+    TableOffset,
+    /// What comes before the first table is larger than it can be.
+    #[error("QED header size is too large")]
+    HeaderTooLarge,
+    /// The name of the backing file does not lie in front of the first table.
+    #[error("QED backing filename offset is invalid")]
+    BackingNameOffset,
+    /// The name of the backing file is too long to be one.
+    #[error("Failed to read backing filename")]
+    BackingNameTooLong,
+    /// The disk is larger than one can be.
+    #[error("Could not refresh total sector count: File too large")]
+    DiskTooLarge,
+}
+
+impl FormatError for QedError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotQed => ErrorKind::NotThisFormat,
+            Self::UnsupportedFeatures { .. } | Self::BackingNameTooLong | Self::DiskTooLarge => {
+                ErrorKind::Unsupported
+            }
+            Self::ClusterSize
+            | Self::TableSize
+            | Self::ImageSize
+            | Self::TableOffset
+            | Self::HeaderTooLarge
+            | Self::BackingNameOffset => ErrorKind::Corrupt,
+        }
+    }
+}
