@@ -52,6 +52,16 @@ fn raw() {
 }
 
 #[test]
+fn luks() {
+    judge(images::luks::IMAGES);
+}
+
+#[test]
+fn luks2() {
+    judge(images::luks2::IMAGES);
+}
+
+#[test]
 fn vdi() {
     judge(images::vdi::IMAGES);
 }

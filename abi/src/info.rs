@@ -249,12 +249,19 @@ pub struct Luks2 {
     pub uuid: Name,
     /// Its label.
     pub label: Name,
+    /// Another label.
+    pub subsystem: Name,
     /// How the content is encrypted: `aes-xts-plain64`.
     pub encryption: Name,
+    /// How changes are noticed, if they are: `hmac(sha256)`.
+    pub integrity: Option<Name>,
     /// Bytes that are encrypted at a time.
     pub sector_size: u64,
     /// Where the content starts, in bytes.
     pub payload_offset: u64,
+    /// Whether the content is being encrypted anew, so that only a part of it is
+    /// encrypted in this way.
+    pub reencryption: bool,
 }
 
 /// Something that an image can have many of.
@@ -359,12 +366,35 @@ pub struct KeySlot2 {
     pub number: u32,
     /// The key derivation: `argon2id`, `pbkdf2`.
     pub derivation: Name,
+    /// What the derivation takes, if it is a known one.
+    pub cost: Option<KeyCost>,
     /// How the key is encrypted.
     pub encryption: Name,
     /// The size of the volume key in bytes.
     pub key_size: u64,
     /// Where its key material is, in bytes.
     pub key_offset: u64,
+}
+
+/// What the derivation of a key takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyCost {
+    /// PBKDF2.
+    Pbkdf2 {
+        /// Its hash.
+        hash: Name,
+        /// How often it is used.
+        iterations: u64,
+    },
+    /// Argon2, either kind.
+    Argon2 {
+        /// Passes over the memory.
+        time: u64,
+        /// The memory in KiB.
+        memory: u64,
+        /// Parts of the memory that can be filled at the same time.
+        cpus: u64,
+    },
 }
 
 /// Another file that is part of the image.

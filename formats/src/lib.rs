@@ -30,6 +30,7 @@ extern crate std;
 
 pub mod error;
 pub mod image;
+pub mod luks;
 pub mod parallels;
 pub mod probe;
 pub mod qed;
@@ -66,7 +67,7 @@ pub trait Format: Sync {
 
 /// Every format. Where two are equally sure, the earlier one wins.
 pub const FORMATS: &[&dyn Format] =
-    &[&raw::Raw, &parallels::Parallels, &qed::Qed, &vdi::Vdi, &vmdk::Vmdk];
+    &[&raw::Raw, &luks::Luks, &parallels::Parallels, &qed::Qed, &vdi::Vdi, &vmdk::Vmdk];
 
 /// The format with a name.
 #[must_use]

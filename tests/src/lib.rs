@@ -7,8 +7,9 @@
 //! The tests themselves lie beside this folder, one file for each thing that is
 //! tested: `workspace.rs` (who may know whom), `guest_image.rs` (what is in the
 //! built image), `kernel.rs` (how the guest breaks), `info.rs` (the output,
-//! against qemu-img's), `references.rs` (which other files are opened),
-//! `command_line.rs` (arguments, errors, exit codes), `machines.rs` (KVM or QEMU).
+//! against qemu-img's), `luks.rs` (the same, against cryptsetup's), `references.rs`
+//! (which other files are opened), `command_line.rs` (arguments, errors, exit
+//! codes), `machines.rs` (KVM or QEMU).
 
 pub mod images;
 pub mod kernel_build;

@@ -1,5 +1,6 @@
 //! Running programs.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -44,6 +45,7 @@ pub fn run(
     let mut child = Command::new(program)
         .args(arguments)
         .current_dir(folder)
+        .env("PATH", search_path())
         .env("LC_ALL", "C.UTF-8")
         .env("TZ", "Asia/Kolkata")
         .envs(environment.iter().copied())
@@ -85,8 +87,15 @@ fn collect(source: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec
 /// Whether a program is installed.
 #[must_use]
 pub fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    std::env::split_paths(&search_path()).any(|folder| folder.join(program).is_file())
+}
+
+/// Where programs are looked for: in `PATH`, and where the system keeps those of
+/// root, such as cryptsetup.
+fn search_path() -> OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
+    path
 }
 
 /// The root of the workspace.

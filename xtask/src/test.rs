@@ -42,9 +42,14 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
             Suite::Lint => lint()?,
             Suite::Unit => unit()?,
             Suite::Kernel => end_to_end(&["guest_image", "kernel"])?,
-            Suite::EndToEnd => {
-                end_to_end(&["workspace", "command_line", "machines", "info", "references"])?
-            }
+            Suite::EndToEnd => end_to_end(&[
+                "workspace",
+                "command_line",
+                "machines",
+                "info",
+                "luks",
+                "references",
+            ])?,
         }
         println!("{suite:?} passed in {} s", started.elapsed().as_secs());
     }

@@ -9,8 +9,8 @@ use abi::info;
 use abi::reply::FailureKind;
 use abi::text::Text;
 use formats::image::{
-    Backing, Bitmap, Description, Extent, ExtentFile, KeySlot, KeySlot2, Luks, Luks2, Part, Qcow2,
-    Qcow2Encryption, Qcow2Version3, Snapshot, Specific, Vmdk,
+    Backing, Bitmap, Description, Extent, ExtentFile, KeyCost, KeySlot, KeySlot2, Luks, Luks2,
+    Part, Qcow2, Qcow2Encryption, Qcow2Version3, Snapshot, Specific, Vmdk,
 };
 use formats::{Error as FormatError, ErrorKind};
 
@@ -137,9 +137,12 @@ fn luks2(it: &Luks2) -> info::Luks2 {
     info::Luks2 {
         uuid: Text::truncated(&it.uuid),
         label: Text::truncated(&it.label),
+        subsystem: Text::truncated(&it.subsystem),
         encryption: Text::truncated(&it.encryption),
+        integrity: it.integrity.as_deref().map(Text::truncated),
         sector_size: it.sector_size,
         payload_offset: it.payload_offset,
+        reencryption: it.reencryption,
     }
 }
 
@@ -187,8 +190,20 @@ fn key_slot_2(it: &KeySlot2) -> info::KeySlot2 {
     info::KeySlot2 {
         number: it.number,
         derivation: Text::truncated(&it.derivation),
+        cost: it.cost.as_ref().map(key_cost),
         encryption: Text::truncated(&it.encryption),
         key_size: it.key_size,
         key_offset: it.key_offset,
+    }
+}
+
+fn key_cost(it: &KeyCost) -> info::KeyCost {
+    match it {
+        KeyCost::Pbkdf2 { hash, iterations } => {
+            info::KeyCost::Pbkdf2 { hash: Text::truncated(hash), iterations: *iterations }
+        }
+        KeyCost::Argon2 { time, memory, cpus } => {
+            info::KeyCost::Argon2 { time: *time, memory: *memory, cpus: *cpus }
+        }
     }
 }

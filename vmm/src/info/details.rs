@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use abi::info::{
-    Bitmap, Content, Extent, ExtentFile, KeySlot, KeySlot2, Luks, Luks2, Qcow2, Qcow2Encryption,
-    Specific, Vmdk,
+    Bitmap, Content, Extent, ExtentFile, KeyCost, KeySlot, KeySlot2, Luks, Luks2, Qcow2,
+    Qcow2Encryption, Specific, Vmdk,
 };
 
 use super::collect::Described;
@@ -115,21 +115,32 @@ fn key_slot(it: &KeySlot) -> Dict {
 /// qemu has no names for these: it does not know the version.
 fn luks2(it: &Luks2, slots: &[KeySlot2]) -> Dict {
     let label = (!it.label.is_empty()).then_some(it.label.as_bytes());
+    let subsystem = (!it.subsystem.is_empty()).then_some(it.subsystem.as_bytes());
     Dict::new()
         .with("version", 2_u32)
         .with("uuid", it.uuid.as_bytes())
         .with_some("label", label)
+        .with_some("subsystem", subsystem)
         .with("encryption", it.encryption.as_bytes())
+        .with_some("integrity", it.integrity.as_ref().map(|name| name.as_bytes()))
         .with("sector-size", it.sector_size)
+        .with_some("reencryption", it.reencryption.then_some(true))
         .with("payload-offset", it.payload_offset)
         .with("slots", list(slots, key_slot_2))
 }
 
 fn key_slot_2(it: &KeySlot2) -> Dict {
-    Dict::new()
-        .with("slot", it.number)
-        .with("kdf", it.derivation.as_bytes())
-        .with("encryption", it.encryption.as_bytes())
+    let dict = Dict::new().with("slot", it.number).with("kdf", it.derivation.as_bytes());
+    let dict = match &it.cost {
+        None => dict,
+        Some(KeyCost::Pbkdf2 { hash, iterations }) => {
+            dict.with("hash-alg", hash.as_bytes()).with("iters", *iterations)
+        }
+        Some(KeyCost::Argon2 { time, memory, cpus }) => {
+            dict.with("time", *time).with("memory-kib", *memory).with("cpus", *cpus)
+        }
+    };
+    dict.with("encryption", it.encryption.as_bytes())
         .with("key-size", it.key_size)
         .with("key-offset", it.key_offset)
 }
