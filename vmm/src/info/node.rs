@@ -154,17 +154,17 @@ impl Node {
     }
 }
 
-/// A snapshot as JSON.
+/// A snapshot as JSON. In qemu's schema some of the numbers have a sign.
 fn snapshot(snapshot: &Snapshot) -> Value {
     Dict::new()
         .with("id", snapshot.id.as_bytes())
         .with("name", snapshot.name.as_bytes())
-        .with("vm-state-size", snapshot.vm_state_size)
+        .with("vm-state-size", snapshot.vm_state_size.cast_signed())
         .with("date-sec", snapshot.date_seconds)
         .with("date-nsec", snapshot.date_nanoseconds)
         .with("vm-clock-sec", snapshot.vm_clock / NANOSECONDS)
         .with("vm-clock-nsec", snapshot.vm_clock % NANOSECONDS)
-        .with_some("icount", snapshot.instruction_count)
+        .with_some("icount", snapshot.instruction_count.map(u64::cast_signed))
         .into()
 }
 
