@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use abi::info::{ChildRole, Snapshot};
+use abi::info::Snapshot;
 
 use super::collect::Described;
 use super::details;
@@ -70,10 +70,7 @@ impl Node {
         let filename = filename.unwrap_or(own.path().as_os_str().as_bytes());
         let mut children = vec![("file".to_owned(), Self::of_file(own))];
         for child in &described.children {
-            let name = match child.role {
-                ChildRole::Data => "data-file".to_owned(),
-                ChildRole::Extent(number) => format!("extents.{number}"),
-            };
+            let name = format!("extents.{}", child.extent);
             children.push((name, Self::of_file(find(child.device)?)));
         }
         // qemu lists what was opened last first.
