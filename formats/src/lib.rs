@@ -33,6 +33,7 @@ pub mod image;
 pub mod luks;
 pub mod parallels;
 pub mod probe;
+pub mod qcow2;
 pub mod qed;
 pub mod raw;
 pub mod storage;
@@ -66,8 +67,15 @@ pub trait Format: Sync {
 }
 
 /// Every format. Where two are equally sure, the earlier one wins.
-pub const FORMATS: &[&dyn Format] =
-    &[&raw::Raw, &luks::Luks, &parallels::Parallels, &qed::Qed, &vdi::Vdi, &vmdk::Vmdk];
+pub const FORMATS: &[&dyn Format] = &[
+    &raw::Raw,
+    &qcow2::Qcow2,
+    &luks::Luks,
+    &parallels::Parallels,
+    &qed::Qed,
+    &vdi::Vdi,
+    &vmdk::Vmdk,
+];
 
 /// The format with a name.
 #[must_use]
