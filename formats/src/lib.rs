@@ -33,6 +33,7 @@ pub mod image;
 pub mod luks;
 pub mod parallels;
 pub mod probe;
+pub mod qcow;
 pub mod qcow2;
 pub mod qed;
 pub mod raw;
@@ -70,6 +71,7 @@ pub trait Format: Sync {
 pub const FORMATS: &[&dyn Format] = &[
     &raw::Raw,
     &qcow2::Qcow2,
+    &qcow::Qcow,
     &luks::Luks,
     &parallels::Parallels,
     &qed::Qed,

@@ -8,7 +8,8 @@
 //! bitmaps, a LUKS header, a file with the data.
 //!
 //! Specified in QEMU's `docs/interop/qcow2.txt`, called the specification here.
-//! Version 1 has the same magic, and another header.
+//! Version 1 has the same magic, another header and a module of its own:
+//! [`qcow`](crate::qcow).
 //!
 //! Reading order: [`header`] and [`feature`] (what is at the start), [`layout`] (the
 //! same, checked), [`extension`], [`encryption`], [`snapshot`], [`bitmap`], then
