@@ -8,6 +8,8 @@
 pub mod luks;
 pub mod luks2;
 pub mod parallels;
+pub mod qcow;
+pub mod qcow2;
 pub mod qed;
 pub mod raw;
 pub mod vdi;
