@@ -2,6 +2,7 @@
 //! for, held against qemu-img's output or, where that is wrong, against the truth
 //! (`docs/differences.md`).
 
+use formats::qcow2::sample::{Bitmap, Sample, Snapshot};
 use formats::vhdx::sample::Vhdx;
 use formats::vpc::sample::Vhd;
 use tests::images::{self, Image};
@@ -65,13 +66,43 @@ fn qed() {
 }
 
 #[test]
-fn raw() {
-    judge(images::raw::IMAGES);
+fn qcow() {
+    judge(images::qcow::IMAGES);
 }
 
 #[test]
-fn vdi() {
-    judge(images::vdi::IMAGES);
+fn qcow2() {
+    judge(images::qcow2::IMAGES);
+}
+
+#[test]
+fn qcow2_chains() {
+    judge(images::qcow2::chains::IMAGES);
+}
+
+#[test]
+fn qcow2_damaged() {
+    judge(images::qcow2::damaged::IMAGES);
+}
+
+#[test]
+fn qcow2_encrypted() {
+    judge(images::qcow2::encrypted::IMAGES);
+}
+
+#[test]
+fn qcow2_extended() {
+    judge(images::qcow2::extended::IMAGES);
+}
+
+#[test]
+fn qcow2_lists() {
+    judge(images::qcow2::lists::IMAGES);
+}
+
+#[test]
+fn raw() {
+    judge(images::raw::IMAGES);
 }
 
 #[test]
@@ -82,6 +113,11 @@ fn luks() {
 #[test]
 fn luks2() {
     judge(images::luks2::IMAGES);
+}
+
+#[test]
+fn vdi() {
+    judge(images::vdi::IMAGES);
 }
 
 #[test]
@@ -131,5 +167,23 @@ fn what_the_user_says_counts() {
                 assert_eq!(place.exuvia(machine, &arguments), expected, "{arguments:?}");
             }
         }
+    }
+}
+
+/// As many as an image can have. qemu-img takes minutes for them.
+#[test]
+fn very_many_snapshots_and_bitmaps_do_not_take_long() {
+    let sample = Sample {
+        snapshots: vec![Snapshot::new(b"1", b"one of many"); 65_536],
+        bitmaps: vec![Bitmap { flags: 1, ..Bitmap::new(b"one of many", 16) }; 65_535],
+        ..Sample::default()
+    };
+    let place = Place::new();
+    place.write("a.qcow2", &sample.bytes());
+    for machine in Machine::all() {
+        let said = place.exuvia(machine, &["info", "--output=json", "a.qcow2"]);
+        assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "on {machine:?}");
+        assert_eq!(said.stdout.matches("\"vm-clock-sec\"").count(), 65_536);
+        assert_eq!(said.stdout.matches("\"granularity\"").count(), 65_535);
     }
 }

@@ -3,6 +3,8 @@
 
 use std::os::unix::fs::symlink;
 
+use formats::qcow2::extension::DATA_FILE;
+use formats::qcow2::sample::Sample;
 use formats::vmdk::sample::{Hosted, Text};
 use tests::watch::Watch;
 use tests::{Machine, Place};
@@ -17,6 +19,12 @@ fn with_parent(parent: &str) -> Vec<u8> {
 /// A VMDK image with an extent in this file.
 fn with_extent(file: &str) -> Vec<u8> {
     Text::new("monolithicFlat", &[&format!("RW 2048 FLAT \"{file}\" 0")]).bytes()
+}
+
+/// A qcow2 image with its data in this file.
+fn with_data(file: &str) -> Vec<u8> {
+    let extensions = vec![(DATA_FILE, file.into())];
+    Sample { incompatible: 4, extensions, ..Sample::default() }.bytes()
 }
 
 /// A place with a folder `images`, in which there is a base, and secrets outside
@@ -75,6 +83,19 @@ fn info_opens_the_file_that_it_was_given_and_no_other() {
         let outcome = place.exuvia(machine, &["info", "--backing-chain", "images/parent.vmdk"]);
         assert!(outcome.success(), "{outcome:?}");
         assert!(watch.opened() > 0, "on {machine:?}");
+    }
+}
+
+#[test]
+fn info_does_not_open_the_data_of_an_image() {
+    for machine in Machine::all() {
+        let place = place();
+        place.write("images/data.qcow2", &with_data("base.vmdk"));
+        let watch = Watch::files(&[&place.file("images/base.vmdk")]);
+        let outcome = place.exuvia(machine, &["info", "--backing-chain", "images/data.qcow2"]);
+        assert!(outcome.success(), "{outcome:?}");
+        assert!(outcome.stdout.contains("data file: base.vmdk"), "{outcome:?}");
+        assert_eq!(watch.opened(), 0, "on {machine:?}");
     }
 }
 

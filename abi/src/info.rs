@@ -407,22 +407,13 @@ pub enum KeyCost {
     },
 }
 
-/// Another file that is part of the image.
+/// Another file that is part of the image: an extent of a VMDK image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Child {
     /// The slot it is plugged into.
     pub device: u8,
-    /// What it is.
-    pub role: ChildRole,
-}
-
-/// What another file is to an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ChildRole {
-    /// The external data file of a qcow2 image.
-    Data,
-    /// The extent of a VMDK image with this number.
-    Extent(u32),
+    /// The number of the extent.
+    pub extent: u32,
 }
 
 /// What a raw image holds.

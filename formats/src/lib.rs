@@ -39,6 +39,8 @@ pub mod image;
 pub mod luks;
 pub mod parallels;
 pub mod probe;
+pub mod qcow;
+pub mod qcow2;
 pub mod qed;
 pub mod raw;
 #[cfg(any(test, feature = "samples"))]
@@ -80,6 +82,8 @@ pub trait Format: Sync {
 pub const FORMATS: &[&dyn Format] = &[
     &raw::Raw,
     &bochs::Bochs,
+    &qcow2::Qcow2,
+    &qcow::Qcow,
     &luks::Luks,
     &parallels::Parallels,
     &qed::Qed,

@@ -11,7 +11,7 @@ use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use abi::info::{Child, ChildRole, Part, Reply as InfoReply, Request};
+use abi::info::{Child, Part, Reply as InfoReply, Request};
 use abi::reply::{FailureKind, Reference, ReferenceRole, Reply};
 use abi::text::Text;
 use formats::image::{Backing, Role};
@@ -110,23 +110,25 @@ impl Describer<'_> {
         image.map_err(|error| self.failed(&error))
     }
 
-    /// Plugs in the other files that are part of the image, if that is wanted.
+    /// Plugs in the other files that describe the image, if that is wanted.
     fn attach_children(&self, image: &mut dyn Image) -> Result<Vec<Child>, Error> {
         let mut children = Vec::new();
         if !self.request.follow {
             return Ok(children);
         }
         for (index, reference) in image.references().into_iter().enumerate() {
-            let (role, child_role) = match reference.role {
-                Role::Data => (ReferenceRole::Data, ChildRole::Data),
-                Role::Extent(number) => (ReferenceRole::Extent, ChildRole::Extent(number)),
+            let extent = match reference.role {
+                Role::Extent(number) => number,
+                // The file with the data adds nothing to a description, so
+                // qemu-img does not open it either.
+                Role::Data => continue,
             };
-            let slot = self.plug(role, &reference.path)?;
+            let slot = self.plug(ReferenceRole::Extent, &reference.path)?;
             let file = self.session.storage(slot).ok_or_else(|| Error::empty_slot(slot))?;
             image
                 .attach(index, Rc::new(Cached::new(file)))
                 .map_err(|error| words::failure(slot, &error))?;
-            children.push(Child { device: slot, role: child_role });
+            children.push(Child { device: slot, extent });
         }
         Ok(children)
     }

@@ -12,6 +12,8 @@ pub mod dmg;
 pub mod luks;
 pub mod luks2;
 pub mod parallels;
+pub mod qcow;
+pub mod qcow2;
 pub mod qed;
 pub mod raw;
 pub mod vdi;

@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use abi::info::{ChildRole, Format, Snapshot};
+use abi::info::{Format, Snapshot};
 
 use super::collect::Described;
 use super::details;
@@ -72,10 +72,7 @@ impl Node {
         let filename = filename.unwrap_or(own.path().as_os_str().as_bytes());
         let mut children = vec![("file".to_owned(), Self::of_file(own))];
         for child in &described.children {
-            let name = match child.role {
-                ChildRole::Data => "data-file".to_owned(),
-                ChildRole::Extent(number) => format!("extents.{number}"),
-            };
+            let name = format!("extents.{}", child.extent);
             children.push((name, Self::of_file(find(child.device)?)));
         }
         // qemu lists what was opened last first.
@@ -156,17 +153,17 @@ impl Node {
     }
 }
 
-/// A snapshot as JSON.
+/// A snapshot as JSON. In qemu's schema some of the numbers have a sign.
 fn snapshot(snapshot: &Snapshot) -> Value {
     Dict::new()
         .with("id", snapshot.id.as_bytes())
         .with("name", snapshot.name.as_bytes())
-        .with("vm-state-size", snapshot.vm_state_size)
+        .with("vm-state-size", snapshot.vm_state_size.cast_signed())
         .with("date-sec", snapshot.date_seconds)
         .with("date-nsec", snapshot.date_nanoseconds)
         .with("vm-clock-sec", snapshot.vm_clock / NANOSECONDS)
         .with("vm-clock-nsec", snapshot.vm_clock % NANOSECONDS)
-        .with_some("icount", snapshot.instruction_count)
+        .with_some("icount", snapshot.instruction_count.map(u64::cast_signed))
         .into()
 }
 

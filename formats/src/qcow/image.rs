@@ -1,0 +1,82 @@
+//! An open qcow image.
+
+use alloc::vec::Vec;
+
+use super::QcowError;
+use super::header::{ENTRY_SIZE, Header, Layout, MAX_BACKING_NAME};
+use crate::error::Error;
+use crate::image::{Backing, Description, Image};
+use crate::storage::{self, Storage};
+use crate::text::until_nul;
+
+/// The unit of the size of the disk that users see, in bytes. What is left of
+/// the last sector cannot be reached.
+const SECTOR: u64 = 512;
+
+/// An open qcow image.
+#[derive(Clone, Debug)]
+pub struct QcowImage {
+    layout: Layout,
+    /// The name of the backing file.
+    backing: Option<Vec<u8>>,
+}
+
+impl QcowImage {
+    /// Opens an image.
+    ///
+    /// # Errors
+    ///
+    /// If the header is damaged, or what it names is not in the file.
+    pub fn open(storage: &dyn Storage) -> Result<Self, Error> {
+        // A file has whole sectors, but for an empty one.
+        if storage.length() == 0 {
+            return Err(QcowError::NoMagic.into());
+        }
+        let header: Header = storage::read_struct(storage, 0)?;
+        let layout = header.layout()?;
+        let length = layout.l1_entries.saturating_mul(ENTRY_SIZE);
+        check_inside(storage, "L1 table", layout.l1_table_offset, length)?;
+        let backing = match header.backing_name_offset.get() {
+            0 => None,
+            offset => backing_name(storage, offset, header.backing_name_length.get())?,
+        };
+        Ok(Self { layout, backing })
+    }
+}
+
+/// The name of the backing file, not empty.
+fn backing_name(storage: &dyn Storage, offset: u64, length: u32) -> Result<Option<Vec<u8>>, Error> {
+    if length > MAX_BACKING_NAME {
+        return Err(QcowError::BackingNameTooLong.into());
+    }
+    check_inside(storage, "name of the backing file", offset, length.into())?;
+    let name = storage::read_bytes(storage, offset, usize::try_from(length).unwrap_or(0))?;
+    let name = until_nul(&name);
+    Ok((!name.is_empty()).then(|| name.to_vec()))
+}
+
+fn check_inside(
+    storage: &dyn Storage,
+    what: &'static str,
+    offset: u64,
+    length: u64,
+) -> Result<(), QcowError> {
+    match offset.checked_add(length) {
+        Some(end) if end <= storage.length() => Ok(()),
+        _ => Err(QcowError::OutsideFile { what, offset, length }),
+    }
+}
+
+impl Image for QcowImage {
+    fn description(&self) -> Description {
+        let sectors = self.layout.size / SECTOR;
+        Description {
+            virtual_size: sectors.saturating_mul(SECTOR),
+            cluster_size: Some(self.layout.cluster_size),
+            encrypted: self.layout.encrypted,
+            dirty: Some(false),
+            backing: self.backing.clone().map(|path| Backing { path, format: None }),
+            specific: None,
+        }
+    }
+}

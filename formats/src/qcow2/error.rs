@@ -1,0 +1,274 @@
+//! What can be wrong with a qcow2 image.
+
+use alloc::string::String;
+
+use crate::error::{ErrorKind, FormatError};
+
+/// A qcow2 image that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Qcow2Error {
+    /// The magic is not there.
+    #[error("Image is not in qcow2 format")]
+    NoMagic,
+    /// It is another version.
+    #[error("Unsupported qcow2 version {version}")]
+    UnsupportedVersion {
+        /// The version.
+        version: u32,
+    },
+    /// A cluster has a size that none has.
+    #[error("Unsupported cluster size: 2^{bits}")]
+    UnsupportedClusterSize {
+        /// The size in bytes, as a power of two.
+        bits: u32,
+    },
+    /// The header is too short for its version.
+    #[error("qcow2 header too short")]
+    HeaderTooShort,
+    /// The header is longer than a cluster.
+    #[error("qcow2 header exceeds cluster size")]
+    HeaderTooLong,
+    /// The name of the backing file is not in the first cluster.
+    #[error("Invalid backing file offset")]
+    InvalidBackingNameOffset,
+    /// Clusters are compressed in an unknown way.
+    #[error("qcow2: unknown compression type: {number}")]
+    UnknownCompression {
+        /// Its number.
+        number: u8,
+    },
+    /// The features say that it is not Deflate, and it is.
+    #[error("qcow2: Compression type incompatible feature bit must not be set")]
+    CompressionBitSet,
+    /// The features do not say that it is not Deflate.
+    #[error("qcow2: Compression type incompatible feature bit must be set")]
+    CompressionBitNotSet,
+    /// Features that one must know, and that are not known.
+    #[error("Unsupported qcow2 feature(s): {features}")]
+    UnsupportedFeatures {
+        /// Their names, or their bits.
+        features: String,
+    },
+    /// Clusters are too small to have subclusters.
+    #[error("Unsupported subcluster size: {size}")]
+    UnsupportedSubclusterSize {
+        /// The size in bytes.
+        size: u64,
+    },
+    /// Reference counts are wider than any are.
+    #[error("Reference count entry width too large; may not exceed 64 bits")]
+    RefcountsTooWide,
+    /// There are no reference counts.
+    #[error("Image does not contain a reference count table")]
+    NoRefcountTable,
+    /// A table is longer than one can be.
+    #[error("{table} too large")]
+    TableTooLarge {
+        /// Which one.
+        table: &'static str,
+    },
+    /// A table cannot be where it is said to be.
+    #[error("{table} offset invalid")]
+    InvalidTableOffset {
+        /// Which one.
+        table: &'static str,
+    },
+    /// The disk is longer than 64 bits can count.
+    #[error("Could not refresh total sector count: File too large")]
+    DiskTooLarge,
+    /// The disk needs more entries in the L1 table than can be.
+    #[error("Image is too big")]
+    TooManyL1Entries,
+    /// The disk needs more entries in the L1 table than there are.
+    #[error("L1 table is too small")]
+    L1TableTooSmall,
+    /// A structure is not in the file that should have it.
+    #[error("the {what} at {offset} ({length} bytes) does not lie in the file")]
+    OutsideFile {
+        /// Which one.
+        what: &'static str,
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// How long it is, in bytes.
+        length: u64,
+    },
+    /// It is encrypted in an unknown way.
+    #[error("Unsupported encryption method {method}")]
+    UnsupportedEncryption {
+        /// The number of the method.
+        method: i32,
+    },
+    /// A header extension is longer than the space for it.
+    #[error("Header extension too large")]
+    ExtensionTooLarge,
+    /// The name of the format of the backing file is longer than any is.
+    #[error("ERROR: ext_backing_format: len={length} too large (>=16)")]
+    BackingFormatTooLong {
+        /// Its length in bytes.
+        length: u32,
+    },
+    /// The name of the file with the data is too long to be one.
+    #[error("the name of the data file is longer than {limit} bytes")]
+    DataFileNameTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// There is a LUKS header, and the image is not encrypted that way.
+    #[error("CRYPTO header extension only expected with LUKS encryption method")]
+    UnexpectedEncryptionHeader,
+    /// The extension for the LUKS header has another length.
+    #[error("CRYPTO header extension size {length}, but expected size {expected}")]
+    EncryptionHeaderExtensionLength {
+        /// Its length in bytes.
+        length: u32,
+        /// What it should be.
+        expected: usize,
+    },
+    /// The LUKS header does not start at a cluster.
+    #[error(
+        "Encryption header offset '{offset}' is not a multiple of cluster size '{cluster_size}'"
+    )]
+    EncryptionHeaderOffset {
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// The size of a cluster in bytes.
+        cluster_size: u64,
+    },
+    /// There is no LUKS header in an image that is encrypted that way.
+    #[error("Missing CRYPTO header for crypt method {method}")]
+    NoEncryptionHeader {
+        /// The number of the method.
+        method: u32,
+    },
+    /// The space for the LUKS header is too small for one.
+    #[error("Request for data outside of extension header")]
+    EncryptionHeaderTooShort,
+    /// The extension for bitmaps has another length.
+    #[error("bitmaps_ext: Invalid extension length")]
+    BitmapsExtensionLength,
+    /// The extension for bitmaps uses what is reserved.
+    #[error("bitmaps_ext: Reserved field is not zero")]
+    BitmapsReserved,
+    /// There are more bitmaps than can be.
+    #[error(
+        "bitmaps_ext: Image has {count} bitmaps, exceeding the QEMU supported maximum of {limit}"
+    )]
+    TooManyBitmaps {
+        /// How many.
+        count: u32,
+        /// The limit.
+        limit: u32,
+    },
+    /// There is an extension for bitmaps, and there are none.
+    #[error("found bitmaps extension with zero bitmaps")]
+    NoBitmaps,
+    /// The bitmap directory does not start at a cluster.
+    #[error("bitmaps_ext: invalid bitmap directory offset")]
+    BitmapDirectoryOffset,
+    /// The bitmap directory is longer than one can be.
+    #[error(
+        "bitmaps_ext: bitmap directory size ({length}) exceeds the maximum supported size ({limit})"
+    )]
+    BitmapDirectoryTooLong {
+        /// How long, in bytes.
+        length: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The bitmap directory has no length.
+    #[error("Requested bitmap directory size is zero")]
+    BitmapDirectoryEmpty,
+    /// An entry of the bitmap directory goes past its end.
+    #[error("Broken bitmap directory")]
+    BrokenBitmapDirectory,
+    /// The bitmap directory has more entries than the extension says.
+    #[error("More bitmaps found than specified in header extension")]
+    MoreBitmaps,
+    /// The bitmap directory has fewer entries than the extension says.
+    #[error("Less bitmaps found than specified in header extension")]
+    FewerBitmaps,
+    /// A bitmap has extra data, of which nothing is known.
+    #[error("Bitmap extra data is not supported")]
+    BitmapExtra,
+    /// A bitmap that cannot be.
+    #[error("Bitmap '{name}' doesn't satisfy the constraints")]
+    InvalidBitmap {
+        /// Its name.
+        name: String,
+    },
+    /// The name of the backing file is longer than one can be.
+    #[error("Backing file name too long")]
+    BackingNameTooLong,
+    /// A snapshot has more extra data than any has.
+    #[error("Too much extra metadata in snapshot table entry {number}")]
+    TooMuchSnapshotExtra {
+        /// The number of the snapshot.
+        number: u32,
+    },
+    /// The snapshot table is longer than one can be.
+    #[error("Snapshot table is too big")]
+    SnapshotTableTooBig,
+    /// The image has fewer references.
+    #[error("the image does not refer to a file number {index}")]
+    NoSuchReference {
+        /// The number of the reference.
+        index: usize,
+    },
+}
+
+/// A text of the image for a message, with what is not UTF-8 replaced.
+#[must_use]
+pub fn quote(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}
+
+impl FormatError for Qcow2Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoMagic => ErrorKind::NotThisFormat,
+            Self::UnsupportedVersion { .. }
+            | Self::UnsupportedClusterSize { .. }
+            | Self::UnknownCompression { .. }
+            | Self::UnsupportedFeatures { .. }
+            | Self::UnsupportedSubclusterSize { .. }
+            | Self::RefcountsTooWide
+            | Self::TableTooLarge { .. }
+            | Self::DiskTooLarge
+            | Self::TooManyL1Entries
+            | Self::UnsupportedEncryption { .. }
+            | Self::BackingFormatTooLong { .. }
+            | Self::DataFileNameTooLong { .. }
+            | Self::TooManyBitmaps { .. }
+            | Self::BitmapDirectoryTooLong { .. }
+            | Self::BitmapExtra
+            | Self::BackingNameTooLong
+            | Self::TooMuchSnapshotExtra { .. }
+            | Self::SnapshotTableTooBig
+            | Self::NoSuchReference { .. } => ErrorKind::Unsupported,
+            Self::HeaderTooShort
+            | Self::HeaderTooLong
+            | Self::InvalidBackingNameOffset
+            | Self::CompressionBitSet
+            | Self::CompressionBitNotSet
+            | Self::NoRefcountTable
+            | Self::InvalidTableOffset { .. }
+            | Self::L1TableTooSmall
+            | Self::OutsideFile { .. }
+            | Self::ExtensionTooLarge
+            | Self::UnexpectedEncryptionHeader
+            | Self::EncryptionHeaderExtensionLength { .. }
+            | Self::EncryptionHeaderOffset { .. }
+            | Self::NoEncryptionHeader { .. }
+            | Self::EncryptionHeaderTooShort
+            | Self::BitmapsExtensionLength
+            | Self::BitmapsReserved
+            | Self::NoBitmaps
+            | Self::BitmapDirectoryOffset
+            | Self::BitmapDirectoryEmpty
+            | Self::BrokenBitmapDirectory
+            | Self::MoreBitmaps
+            | Self::FewerBitmaps
+            | Self::InvalidBitmap { .. } => ErrorKind::Corrupt,
+        }
+    }
+}

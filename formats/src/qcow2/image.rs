@@ -1,0 +1,133 @@
+//! An open qcow2 image.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use super::encryption::Encryption;
+use super::extension::Extra;
+use super::feature::{Autoclear, Compatible, Incompatible};
+use super::header::MIN_VERSION;
+use super::layout::Layout;
+use super::{Qcow2Error, snapshot};
+use crate::error::Error;
+use crate::image::{
+    Backing, Description, Image, Part, Qcow2, Qcow2Encryption, Qcow2Version3, Reference, Role,
+    Specific, Visitor,
+};
+use crate::storage::{Storage, WholeSectors};
+use crate::text::until_nul;
+
+/// An open qcow2 image.
+pub struct Qcow2Image {
+    storage: Rc<dyn Storage>,
+    layout: Layout,
+    extra: Extra,
+    encryption: Option<Encryption>,
+    /// The name of the backing file.
+    backing: Option<Vec<u8>>,
+}
+
+impl Qcow2Image {
+    /// Opens an image. Snapshots and bitmaps are looked at when somebody asks for
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// If the header or an extension is damaged or uses what is not supported, or
+    /// what they name is not in the file.
+    pub fn open(storage: Rc<dyn Storage>) -> Result<Self, Error> {
+        let storage: Rc<dyn Storage> = Rc::new(WholeSectors::new(storage));
+        let layout = Layout::read(storage.as_ref())?;
+        let extra = Extra::read(storage.as_ref(), &layout)?;
+        let encryption = layout.encryption;
+        let read = |method| Encryption::read(method, extra.luks_header, &storage);
+        let encryption = encryption.map(read).transpose()?;
+        let backing = layout.read_backing_name(storage.as_ref())?;
+        let backing = backing.map(|name| until_nul(&name).to_vec()).filter(|name| !name.is_empty());
+        Ok(Self { storage, layout, extra, encryption, backing })
+    }
+
+    fn has(&self, feature: Incompatible) -> bool {
+        self.layout.features.incompatible.contains(feature)
+    }
+
+    /// What version 3 adds, if it is that.
+    fn version_3(&self) -> Option<Qcow2Version3> {
+        let features = &self.layout.features;
+        let raw = features.autoclear.contains(Autoclear::RAW_DATA_FILE);
+        (self.layout.version > MIN_VERSION).then(|| Qcow2Version3 {
+            lazy_refcounts: features.compatible.contains(Compatible::LAZY_REFCOUNTS),
+            corrupt: self.has(Incompatible::CORRUPT),
+            extended_l2: self.has(Incompatible::EXTENDED_L2),
+            data_file: self.extra.data_file.clone(),
+            data_file_raw: self.has(Incompatible::DATA_FILE).then_some(raw),
+            has_bitmaps: self.extra.bitmaps.is_some(),
+        })
+    }
+
+    /// The name of the file with the data, if that is another and has a name here.
+    fn data_file(&self) -> Option<&[u8]> {
+        let name = self.extra.data_file.as_deref().filter(|name| !name.is_empty());
+        name.filter(|_| self.has(Incompatible::DATA_FILE))
+    }
+}
+
+impl Image for Qcow2Image {
+    fn description(&self) -> Description {
+        let format = self.extra.backing_format.clone().filter(|name| !name.is_empty());
+        Description {
+            virtual_size: self.layout.virtual_size,
+            cluster_size: Some(self.layout.cluster_size),
+            encrypted: self.layout.encryption.is_some(),
+            dirty: Some(self.has(Incompatible::DIRTY)),
+            backing: self.backing.clone().map(|path| Backing { path, format }),
+            specific: Some(Specific::Qcow2(Qcow2 {
+                refcount_bits: self.layout.refcount_bits,
+                compression: self.layout.compression.name(),
+                version_3: self.version_3(),
+                encryption: self.encryption.as_ref().map(|encryption| match encryption {
+                    Encryption::Aes => Qcow2Encryption::Aes,
+                    Encryption::Luks(volume) => Qcow2Encryption::Luks(volume.description(false)),
+                }),
+            })),
+        }
+    }
+
+    fn visit_parts(&self, visit: &mut Visitor<'_>) -> Result<(), Error> {
+        if let Some(Encryption::Luks(volume)) = &self.encryption {
+            volume.key_slots().try_for_each(|slot| visit(Part::KeySlot(slot)))?;
+        }
+        let storage = self.storage.as_ref();
+        snapshot::visit(storage, &self.layout, visit)?;
+        match &self.extra.bitmaps {
+            Some(bitmaps) => bitmaps.visit(storage, &self.layout, visit),
+            None => Ok(()),
+        }
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let reference = |name: &[u8]| Reference { path: name.to_vec(), role: Role::Data };
+        self.data_file().map(reference).into_iter().collect()
+    }
+
+    fn attach(&mut self, index: usize, _storage: Rc<dyn Storage>) -> Result<(), Error> {
+        // The data is plain bytes, of which there is nothing to check.
+        match (self.data_file(), index) {
+            (Some(_), 0) => Ok(()),
+            _ => Err(Qcow2Error::NoSuchReference { index }.into()),
+        }
+    }
+}
+
+impl core::fmt::Debug for Qcow2Image {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { layout, extra, encryption, backing, .. } = self;
+        let mut debug = formatter.debug_struct("Qcow2Image");
+        debug
+            .field("layout", layout)
+            .field("extra", extra)
+            .field("encryption", encryption)
+            .field("backing", backing)
+            .finish()
+    }
+}
