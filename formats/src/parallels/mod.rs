@@ -53,7 +53,7 @@ impl Format for Parallels {
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
         let file = WholeSectors::new(storage);
-        let header: Header = storage::read_struct(&file, 0)?;
+        let header: Header = storage::read_padded(&file, 0)?;
         Ok(Box::new(header.image(&file)?))
     }
 }

@@ -32,7 +32,7 @@ impl QcowImage {
         if storage.length() == 0 {
             return Err(QcowError::NoMagic.into());
         }
-        let header: Header = storage::read_struct(storage, 0)?;
+        let header: Header = storage::read_padded(storage, 0)?;
         let layout = header.layout()?;
         let length = layout.l1_entries.saturating_mul(ENTRY_SIZE);
         check_inside(storage, "L1 table", layout.l1_table_offset, length)?;

@@ -146,7 +146,7 @@ impl Layout {
         if storage.length() == 0 {
             return Err(Qcow2Error::NoMagic.into());
         }
-        let header: Header = storage::read_struct(storage, 0)?;
+        let header: Header = storage::read_padded(storage, 0)?;
         header.check_version()?;
         let cluster_size = header.cluster_size()?;
         let header_length = header.checked_length(cluster_size)?;

@@ -51,9 +51,9 @@ pub enum RawError {
         /// The length of the file in bytes.
         length: u64,
     },
-    /// The window ends behind the end.
+    /// The window ends behind the end. Two blanks are what qemu-img prints.
     #[error(
-        "The sum of offset ({offset}) and size ({size}) has to be smaller or equal to the actual \
+        "The sum of offset ({offset}) and size ({size}) has to be smaller or equal to the  actual \
          size of the containing file ({length})"
     )]
     SizePastEnd {
@@ -169,7 +169,7 @@ mod tests {
             (
                 512,
                 Some(2048),
-                Err("The sum of offset (512) and size (2048) has to be smaller or equal to the \
+                Err("The sum of offset (512) and size (2048) has to be smaller or equal to the  \
                      actual size of the containing file (2048)"),
             ),
             (0, Some(100), Err("Specified size is not multiple of 512")),

@@ -67,12 +67,9 @@ fn an_image_is_described() {
 
 #[test]
 fn a_file_without_a_header_is_refused() {
-    let past_end = "read of 512 bytes at 0 goes past the end of the file";
-    let no_signature = "Image not in VDI format (bad signature 00000000)";
-    for (bytes, expected) in
-        [(vec![], past_end), (vec![0], no_signature), (vec![0; 4096], no_signature)]
-    {
-        assert_eq!(said(opened(&bytes)), expected, "{}", bytes.len());
+    let expected = "Image not in VDI format (bad signature 00000000)";
+    for length in [0, 1, 4096] {
+        assert_eq!(said(opened(vec![0; length])), expected, "{length}");
     }
 }
 
@@ -82,8 +79,7 @@ fn a_file_that_ends_early_is_an_error() {
     for length in 0..=bytes.len() {
         // Fields of the header that are missing are zero.
         let expected = match length {
-            0 => "read of 512 bytes at 0 goes past the end of the file",
-            1..=67 => "Image not in VDI format (bad signature 00",
+            0..=67 => "Image not in VDI format (bad signature 00",
             68..=70 => "unsupported VDI image (version ",
             71..=361 => "unsupported VDI image (sector size 0 is not 512)",
             362..=378 => "unsupported VDI image (block size 0 is not 1048576)",

@@ -1,11 +1,11 @@
 //! The header of version 1 (specification, "The partition header").
 
 use zerocopy::big_endian::{U16, U32};
-use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::error::Error;
 use crate::luks::{LuksError, MAGIC, SECTOR};
-use crate::storage::Storage;
+use crate::storage::{self, Storage};
 use crate::text;
 
 /// The version.
@@ -85,10 +85,7 @@ impl Header {
     ///
     /// If there is no header, or it is damaged.
     pub fn read(storage: &dyn Storage) -> Result<Self, Error> {
-        let mut header = Self::new_zeroed();
-        let bytes = header.as_mut_bytes();
-        let available = usize::try_from(storage.length()).unwrap_or(usize::MAX).min(bytes.len());
-        storage.read_at(0, bytes.get_mut(..available).unwrap_or_default())?;
+        let header: Self = storage::read_padded(storage, 0)?;
         header.check()?;
         Ok(header)
     }
