@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tests::{Machine, Outcome, Place, tool};
+use tests::{Machine, Outcome, Place, skip, tool};
 
 /// Runs exuvia where `/dev/kvm` is something else, with this `PATH`. Nothing if
 /// this system does not let us try.
@@ -19,7 +19,7 @@ fn without_kvm(place: &Place, path: &str, arguments: &[&str]) -> Option<Outcome>
         )
         .success();
     if !can_try {
-        eprintln!("skipped: there is no /dev/kvm here, or it cannot be hidden");
+        skip("machines without KVM", "there is no /dev/kvm here, or it cannot be hidden");
         return None;
     }
     let arguments = [&shell[..], arguments].concat();

@@ -7,7 +7,7 @@ use formats::qcow2::extension::DATA_FILE;
 use formats::qcow2::sample::Sample;
 use formats::vmdk::sample::{Hosted, Text};
 use tests::watch::Watch;
-use tests::{Machine, Place};
+use tests::{Machine, Place, skip};
 
 /// A VMDK image with this parent.
 fn with_parent(parent: &str) -> Vec<u8> {
@@ -173,8 +173,11 @@ fn a_circle_is_found() {
 
 #[test]
 fn chains_have_a_length_that_is_allowed_and_one_that_is_not() {
-    // QEMU has room for a chain of 23.
-    for machine in Machine::all().into_iter().filter(|machine| *machine == Machine::Kvm) {
+    for machine in Machine::all() {
+        if machine == Machine::Tcg {
+            skip("chains of 64 images on the machine tcg", "it has room for 23");
+            continue;
+        }
         let place = Place::new();
         place.write("0.vmdk", &Hosted::default().bytes());
         for layer in 1..65 {

@@ -7,9 +7,10 @@
 //! The tests themselves lie beside this folder, one file for each thing that is
 //! tested: `workspace.rs` (who may know whom), `guest_image.rs` (what is in the
 //! built image), `kernel.rs` (how the guest breaks), `info.rs` (the output,
-//! against qemu-img's), `luks.rs` (the same, against cryptsetup's), `references.rs`
-//! (which other files are opened), `command_line.rs` (arguments, errors, exit
-//! codes), `machines.rs` (KVM or QEMU).
+//! against qemu-img's), `luks.rs` (the same, against cryptsetup's), `contents.rs` (what
+//! raw images hold), `samples.rs` (the makers of images, against qemu),
+//! `references.rs` (which other files are opened), `command_line.rs` (arguments,
+//! errors, exit codes), `machines.rs` (KVM or QEMU).
 
 pub mod images;
 pub mod kernel_build;
@@ -18,6 +19,15 @@ pub mod place;
 pub mod tool;
 pub mod watch;
 
+use std::io::Write;
+
 pub use machine::Machine;
 pub use place::Place;
 pub use tool::Outcome;
+
+/// Says that something is not tested here, and why. It is printed even if the test
+/// passes, which takes the place of its output otherwise.
+pub fn skip(what: &str, reason: &str) {
+    // If nobody listens, there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "skipped: {what}: {reason}");
+}

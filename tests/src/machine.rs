@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use vmm::backend::{Backend, Choice};
 
+use crate::skip;
 use crate::tool::is_installed;
 
 /// A machine.
@@ -36,12 +37,12 @@ impl Machine {
             let mut machines = Vec::new();
             match vmm::kvm::Hypervisor::open() {
                 Ok(_) => machines.push(Machine::Kvm),
-                Err(error) => eprintln!("skipped on the machine kvm: {error}"),
+                Err(error) => skip("every test on the machine kvm", &error.to_string()),
             }
             if is_installed("qemu-system-x86_64") {
                 machines.push(Machine::Tcg);
             } else {
-                eprintln!("skipped on the machine tcg: qemu-system-x86_64 is not installed");
+                skip("every test on the machine tcg", "qemu-system-x86_64 is not installed");
             }
             assert!(!machines.is_empty(), "neither KVM nor QEMU can be used here");
             machines
