@@ -5,11 +5,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::Error;
-use crate::storage::Storage;
+use crate::storage::{self, Storage};
 
 /// The largest disk in bytes: what a signed 64-bit offset reaches in whole GiB,
 /// as with qemu-img. Most formats have smaller limits.
-pub const MAX_DISK: u64 = 0x7fff_ffff_c000_0000;
+pub const MAX_DISK: u64 = storage::MAX_LENGTH;
 
 /// An open image.
 pub trait Image {

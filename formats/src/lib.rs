@@ -46,6 +46,8 @@ pub mod raw;
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
 pub mod storage;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod vdi;
 pub mod vhdx;

@@ -64,13 +64,26 @@ pub fn read_padded<T: FromZeros + IntoBytes + zerocopy::FromBytes>(
     offset: u64,
 ) -> Result<T, StorageError> {
     let mut value = T::new_zeroed();
-    let bytes = value.as_mut_bytes();
-    let available = storage.length().saturating_sub(offset);
-    let available = usize::try_from(available).map_or(bytes.len(), |all| all.min(bytes.len()));
-    if let Some(bytes) = bytes.get_mut(..available).filter(|bytes| !bytes.is_empty()) {
-        storage.read_at(offset, bytes)?;
-    }
+    read_at_padded(storage, offset, value.as_mut_bytes())?;
     Ok(value)
+}
+
+/// Fills a buffer with the bytes from `offset` on, and with zeros behind the end of
+/// the storage.
+///
+/// # Errors
+///
+/// [`StorageError::InputOutput`] if they cannot be read.
+pub fn read_at_padded(
+    storage: &dyn Storage,
+    offset: u64,
+    buffer: &mut [u8],
+) -> Result<(), StorageError> {
+    let there = storage.length().saturating_sub(offset);
+    let there = usize::try_from(there).map_or(buffer.len(), |there| there.min(buffer.len()));
+    let (there, missing) = buffer.split_at_mut_checked(there).unwrap_or_default();
+    missing.fill(0);
+    if there.is_empty() { Ok(()) } else { storage.read_at(offset, there) }
 }
 
 /// Reads bytes. The caller has put a bound on `length`.
@@ -185,6 +198,12 @@ pub struct WholeSectors(Rc<dyn Storage>);
 /// The size of a sector in bytes.
 const SECTOR: u64 = 512;
 
+/// The length of a file in whole sectors, in bytes.
+#[must_use]
+pub fn length_in_sectors(file: &dyn Storage) -> u64 {
+    file.length().checked_next_multiple_of(SECTOR).unwrap_or(u64::MAX)
+}
+
 impl WholeSectors {
     /// The file.
     #[must_use]
@@ -195,18 +214,12 @@ impl WholeSectors {
 
 impl Storage for WholeSectors {
     fn length(&self) -> u64 {
-        self.0.length().checked_next_multiple_of(SECTOR).unwrap_or(u64::MAX)
+        length_in_sectors(self.0.as_ref())
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
         check_range(self, offset, buffer.len() as u64)?;
-        let available = self.0.length().saturating_sub(offset);
-        let available =
-            usize::try_from(available).map_or(buffer.len(), |all| all.min(buffer.len()));
-        let past_end = StorageError::PastEnd { offset, length: buffer.len() as u64 };
-        let (there, missing) = buffer.split_at_mut_checked(available).ok_or(past_end)?;
-        missing.fill(0);
-        if there.is_empty() { Ok(()) } else { self.0.read_at(offset, there) }
+        read_at_padded(self.0.as_ref(), offset, buffer)
     }
 }
 

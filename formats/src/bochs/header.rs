@@ -5,7 +5,7 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use super::BochsError;
 use crate::error::Error;
-use crate::storage::Storage;
+use crate::storage::{Storage, read_padded};
 use crate::text::until_nul;
 
 /// What a header starts with; zeros fill up the field.
@@ -96,12 +96,11 @@ impl Header {
     ///
     /// If it is another one, or the file ends inside.
     pub fn read(storage: &dyn Storage) -> Result<Self, Error> {
-        let mut header = Self::new_zeroed();
-        let length =
-            usize::try_from(storage.length()).map_or(HEADER_SIZE, |all| all.min(HEADER_SIZE));
-        storage.read_at(0, header.as_mut_bytes().get_mut(..length).unwrap_or_default())?;
+        let header: Self = read_padded(storage, 0)?;
         match header.is_growing() {
-            true if length < HEADER_SIZE => Err(BochsError::HeaderOutsideFile.into()),
+            true if storage.length() < HEADER_SIZE as u64 => {
+                Err(BochsError::HeaderOutsideFile.into())
+            }
             true => Ok(header),
             false => Err(BochsError::NotBochs.into()),
         }

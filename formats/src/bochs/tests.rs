@@ -7,6 +7,7 @@ use super::header::{HEADER_SIZE, MAX_CATALOG_ENTRIES, Rest2, VERSION_1, VERSION_
 use super::sample::Growing;
 use super::*;
 use crate::error::ErrorKind;
+use crate::testing;
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<BochsImage, Error> {
     BochsImage::new(&bytes.as_ref().to_vec())
@@ -25,8 +26,7 @@ fn patched(sample: &Growing, offset: usize, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn confidence(bytes: &[u8]) -> Confidence {
-    let head = &bytes[..bytes.len().min(crate::probe::HEAD)];
-    Bochs.probe(&Probe { head, extension: b"", storage: &bytes.to_vec() })
+    testing::confidence(&Bochs, bytes, b"")
 }
 
 const VERSION: usize = offset_of!(Header, version);

@@ -7,6 +7,8 @@ use super::header::{MAX_BLOCK_SIZE, MAX_BLOCKS, MAX_BLOCKS_32};
 use super::sample::{Compressed, file};
 use super::*;
 use crate::error::ErrorKind;
+use crate::testing;
+use crate::testing::Long;
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<CloopImage, Error> {
     CloopImage::new(&bytes.as_ref().to_vec())
@@ -25,25 +27,7 @@ fn patched(offset: usize, value: u32) -> Vec<u8> {
 }
 
 fn confidence(bytes: &[u8]) -> Confidence {
-    let head = &bytes[..bytes.len().min(crate::probe::HEAD)];
-    Cloop.probe(&Probe { head, extension: b"", storage: &bytes.to_vec() })
-}
-
-/// A file that is long, and zeros behind its first bytes.
-struct Sparse(Vec<u8>, u64);
-
-impl Storage for Sparse {
-    fn length(&self) -> u64 {
-        self.1
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), storage::StorageError> {
-        storage::check_range(self, offset, buffer.len() as u64)?;
-        for (byte, offset) in buffer.iter_mut().zip(offset..) {
-            *byte = self.0.get(usize::try_from(offset).unwrap()).copied().unwrap_or(0);
-        }
-        Ok(())
-    }
+    testing::confidence(&Cloop, bytes, b"")
 }
 
 #[test]
@@ -126,13 +110,13 @@ fn the_table_is_read_to_its_end() {
     let length = OFFSETS + (u64::from(blocks) + 1) * OFFSET;
     let mut start = file(512, &[0]);
     start[132..136].copy_from_slice(&blocks.to_be_bytes());
-    assert!(CloopImage::new(&Sparse(start.clone(), length)).is_ok());
-    assert!(CloopImage::new(&Sparse(start.clone(), length - 1)).is_err());
+    assert!(CloopImage::new(&Long { start: start.clone(), length }).is_ok());
+    assert!(CloopImage::new(&Long { start: start.clone(), length: length - 1 }).is_err());
     for index in [1, 8191, 8192, 8193, 99_998, 99_999_usize] {
         let mut start = start.clone();
         start.resize(136 + 8 * index, 0);
         start.extend(1_u64.to_be_bytes());
-        let message = said(CloopImage::new(&Sparse(start, length)));
+        let message = said(CloopImage::new(&Long { start, length }));
         let index = index + 1;
         let expected = "offsets not monotonically increasing at index";
         assert_eq!(message, std::format!("{expected} {index}, image file is corrupt"));

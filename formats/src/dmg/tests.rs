@@ -9,6 +9,7 @@ use super::sample::{Chunk, Udif, base64, property_list, resource_fork};
 use super::trailer::{OnDisk, Range};
 use super::*;
 use crate::error::ErrorKind;
+use crate::testing;
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<DmgImage, Error> {
     DmgImage::new(&bytes.as_ref().to_vec())
@@ -27,8 +28,7 @@ fn with_trailer(mut image: Vec<u8>, field: usize, value: u64) -> Vec<u8> {
 }
 
 fn confidence(bytes: &[u8], extension: &[u8]) -> Confidence {
-    let head = &bytes[..bytes.len().min(crate::probe::HEAD)];
-    Dmg.probe(&Probe { head, extension, storage: &bytes.to_vec() })
+    testing::confidence(&Dmg, bytes, extension)
 }
 
 /// How many chunks a property list has.

@@ -5,6 +5,8 @@ use super::sample::{UUID, Version1};
 use super::*;
 use crate::error::ErrorKind;
 use crate::image::{Description, KeySlot, Luks as LuksSpecific, Part, Specific};
+use crate::testing;
+use crate::testing::Long;
 
 fn opened(bytes: Vec<u8>) -> Result<Box<dyn Image>, Error> {
     Luks.open(Rc::new(bytes))
@@ -26,7 +28,7 @@ fn parts(image: &dyn Image) -> Vec<Part> {
 }
 
 fn confidence(bytes: &[u8]) -> Confidence {
-    Luks.probe(&Probe { head: bytes, extension: b"", storage: &bytes.to_vec() })
+    testing::confidence(&Luks, bytes, b"")
 }
 
 #[test]
@@ -133,19 +135,6 @@ fn the_disk_is_the_rest_of_the_file_in_whole_sectors() {
 
 #[test]
 fn a_payload_can_be_far_away() {
-    struct Long(Vec<u8>, u64);
-    impl Storage for Long {
-        fn length(&self) -> u64 {
-            self.1
-        }
-        fn read_at(
-            &self,
-            offset: u64,
-            buffer: &mut [u8],
-        ) -> Result<(), crate::storage::StorageError> {
-            self.0.read_at(offset, buffer)
-        }
-    }
     let mut header = Version1::default().bytes();
     header[104..108].copy_from_slice(&u32::MAX.to_be_bytes());
     let payload = u64::from(u32::MAX) * 512;
@@ -156,7 +145,7 @@ fn a_payload_can_be_far_away() {
         (payload - 512, None),
         (u64::MAX, None),
     ] {
-        let image = Luks.open(Rc::new(Long(header.clone(), length)));
+        let image = Luks.open(Rc::new(Long { start: header.clone(), length }));
         assert_eq!(image.map(|image| image.description().virtual_size).ok(), expected);
     }
 }

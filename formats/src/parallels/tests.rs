@@ -6,6 +6,7 @@ use super::header::IN_USE;
 use super::sample::{Disk, Extension};
 use super::*;
 use crate::image::Description;
+use crate::testing;
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<Box<dyn Image>, Error> {
     Parallels.open(Rc::new(bytes.as_ref().to_vec()))
@@ -17,8 +18,7 @@ fn said(opened: Result<Box<dyn Image>, Error>) -> String {
 }
 
 fn confidence(bytes: &[u8]) -> Confidence {
-    let head = &bytes[..bytes.len().min(crate::probe::HEAD)];
-    Parallels.probe(&Probe { head, extension: b"", storage: &bytes.to_vec() })
+    testing::confidence(&Parallels, bytes, b"")
 }
 
 #[test]

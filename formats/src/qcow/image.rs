@@ -6,7 +6,7 @@ use super::QcowError;
 use super::header::{ENTRY_SIZE, Header, Layout, MAX_BACKING_NAME};
 use crate::error::Error;
 use crate::image::{Backing, Description, Image};
-use crate::storage::{self, Storage};
+use crate::storage::{self, Storage, check_range};
 use crate::text::until_nul;
 
 /// The unit of the size of the disk that users see, in bytes. What is left of
@@ -61,10 +61,8 @@ fn check_inside(
     offset: u64,
     length: u64,
 ) -> Result<(), QcowError> {
-    match offset.checked_add(length) {
-        Some(end) if end <= storage.length() => Ok(()),
-        _ => Err(QcowError::OutsideFile { what, offset, length }),
-    }
+    let outside = |_| QcowError::OutsideFile { what, offset, length };
+    check_range(storage, offset, length).map_err(outside)
 }
 
 impl Image for QcowImage {

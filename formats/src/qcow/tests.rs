@@ -6,6 +6,7 @@ use super::sample::Sample;
 use super::*;
 use crate::error::ErrorKind;
 use crate::image::{Backing, Description};
+use crate::testing;
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<Box<dyn Image>, Error> {
     Qcow.open(Rc::new(bytes.as_ref().to_vec()))
@@ -24,7 +25,7 @@ fn patched(sample: &Sample, offset: usize, patch: &[u8]) -> Vec<u8> {
 }
 
 fn confidence(bytes: &[u8]) -> Confidence {
-    Qcow.probe(&Probe { head: bytes, extension: b"qcow", storage: &bytes.to_vec() })
+    testing::confidence(&Qcow, bytes, b"qcow")
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Where a table is: checks that all tables have in common.
 
 use super::Qcow2Error;
-use crate::storage::Storage;
+use crate::storage::{Storage, check_range};
 
 /// A part of the file that starts at a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,10 +71,8 @@ pub fn check_inside(
     offset: u64,
     length: u64,
 ) -> Result<(), Qcow2Error> {
-    match offset.checked_add(length) {
-        Some(end) if end <= storage.length() => Ok(()),
-        _ => Err(Qcow2Error::OutsideFile { what, offset, length }),
-    }
+    let outside = |_| Qcow2Error::OutsideFile { what, offset, length };
+    check_range(storage, offset, length).map_err(outside)
 }
 
 #[cfg(test)]

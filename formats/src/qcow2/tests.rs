@@ -10,6 +10,7 @@ use crate::image::{
     Role, Specific,
 };
 use crate::luks;
+use crate::testing;
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<Box<dyn Image>, Error> {
     Qcow2.open(Rc::new(bytes.as_ref().to_vec()))
@@ -44,7 +45,7 @@ fn said(bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn confidence(bytes: &[u8]) -> Confidence {
-    Qcow2.probe(&Probe { head: bytes, extension: b"qcow2", storage: &bytes.to_vec() })
+    testing::confidence(&Qcow2, bytes, b"qcow2")
 }
 
 /// An image with something of everything.

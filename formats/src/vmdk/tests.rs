@@ -9,6 +9,7 @@ use crate::image::{
     Backing, Description, Extent, ExtentFile, MAX_DISK, Part, Reference, Role, Specific,
     Vmdk as VmdkSpecific,
 };
+use crate::testing;
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<Box<dyn Image>, Error> {
     Vmdk.open(Rc::new(bytes.as_ref().to_vec()))
@@ -60,8 +61,7 @@ fn part(kind: &str, name: Option<&str>, sectors: u64, grain: Option<u64>) -> Ext
 }
 
 fn confidence(bytes: &[u8]) -> Confidence {
-    let head = &bytes[..bytes.len().min(crate::probe::HEAD)];
-    Vmdk.probe(&Probe { head, extension: b"vmdk", storage: &bytes.to_vec() })
+    testing::confidence(&Vmdk, bytes, b"vmdk")
 }
 
 #[test]

@@ -6,10 +6,10 @@ use zerocopy::big_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::geometry::Geometry;
-use super::{SECTOR, VpcError, padded_length};
+use super::{SECTOR, VpcError};
 use crate::error::Error;
 use crate::guid::Guid;
-use crate::storage::{Storage, StorageError, read_padded};
+use crate::storage::{Storage, StorageError, length_in_sectors, read_padded};
 
 /// What a footer starts with.
 pub const COOKIE: [u8; 8] = *b"conectix";
@@ -106,9 +106,10 @@ impl Footer {
         Ok(Found { footer, at_start })
     }
 
-    /// Where the footer at the end of a file starts, in bytes.
+    /// Where the footer at the end of a file starts, in bytes. Early versions of
+    /// Virtual PC wrote 511 of its bytes.
     fn place_at_end(storage: &dyn Storage) -> Option<u64> {
-        padded_length(storage).checked_sub(SECTOR)
+        length_in_sectors(storage).checked_sub(SECTOR)
     }
 
     fn is_of_fixed_disk(&self) -> bool {

@@ -63,12 +63,5 @@ impl Format for Vpc {
     }
 }
 
-/// The length of a file in whole sectors, in bytes: what is missing of the last
-/// one reads as zeros. That is good enough for a footer, of which early versions of
-/// Virtual PC wrote 511 bytes, and for data; all else must be there.
-fn padded_length(storage: &dyn Storage) -> u64 {
-    storage.length().div_ceil(SECTOR).saturating_mul(SECTOR)
-}
-
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! The block allocation table (specification, "Block Allocation Table and Data
 //! Blocks"): where in the file each block is.
 
-use super::{SECTOR, VpcError, padded_length};
+use super::{SECTOR, VpcError};
 use crate::error::Error;
-use crate::storage::{self, Storage, check_range, is_reachable};
+use crate::storage::{self, Storage, check_range, is_reachable, length_in_sectors};
 
 /// The most entries: the largest disk in blocks of 128 KiB. Programs make blocks
 /// of 512 KiB or 2 MiB.
@@ -48,7 +48,8 @@ impl Table {
             return Err(VpcError::TableUnreadable.into());
         }
         check_range(storage, self.offset, length).map_err(|_| VpcError::Truncated)?;
-        let file_end = padded_length(storage);
+        // Of data a part of the last sector is enough; all else must be there.
+        let file_end = length_in_sectors(storage);
         let block = self.bitmap_size().saturating_add(self.block_size.into());
         let fits = |entry: &[u8; ENTRY]| {
             let first = u32::from_be_bytes(*entry);

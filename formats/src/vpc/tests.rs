@@ -10,6 +10,7 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::image::{Backing, Description};
 use crate::storage::MAX_LENGTH;
+use crate::testing;
 
 const MIB: u64 = 1 << 20;
 
@@ -23,8 +24,7 @@ fn said(bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn confidence(bytes: &[u8]) -> Confidence {
-    let head = &bytes[..bytes.len().min(crate::probe::HEAD)];
-    Vpc.probe(&Probe { head, extension: b"vhd", storage: &bytes.to_vec() })
+    testing::confidence(&Vpc, bytes, b"vhd")
 }
 
 /// The file of a disk with another footer, whose checksum is right.

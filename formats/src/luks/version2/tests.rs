@@ -6,6 +6,7 @@ use super::*;
 use crate::image::KeyCost;
 use crate::luks::sample::{KDF, UUID, Version2, key_slot, segment, superblock, with_checksum};
 use crate::storage::StorageError;
+use crate::testing::Long;
 
 /// Where the second header of the sample is.
 const SECONDARY: usize = 16 << 10;
@@ -286,21 +287,13 @@ fn a_disk_that_is_being_encrypted_anew_has_several_segments() {
 fn all_segments_together_have_a_size() {
     // Each fits into a file of this length, and together they do not fit into 64
     // bits.
-    struct Long(Vec<u8>);
-    impl Storage for Long {
-        fn length(&self) -> u64 {
-            u64::MAX - 511
-        }
-        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
-            self.0.read_at(offset, buffer)
-        }
-    }
     let half = (1_u64 << 63).to_string();
     for (count, expected) in
         [(1, Ok(1 << 63)), (2, Err("Could not refresh total sector count: File too large"))]
     {
         let segments = (0..count).map(|number| segment(number, 288 << 10, &half)).collect();
-        let file = Long(Version2 { segments, ..Version2::default() }.bytes());
+        let start = Version2 { segments, ..Version2::default() }.bytes();
+        let file = Long { start, length: u64::MAX - 511 };
         let size = Volume::read(&file).unwrap().disk_size(&file);
         assert_eq!(size.map_err(|error| error.to_string()), expected.map_err(Into::into));
     }

@@ -7,6 +7,7 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::parallels::sample::{Disk, Extension};
 use crate::storage;
+use crate::testing::Long;
 
 fn read(bytes: &Vec<u8>) -> Result<ParallelsImage, Error> {
     let header: Header = storage::read_struct(bytes, 0)?;
@@ -23,20 +24,6 @@ fn patched(disk: &Disk, offset: usize, value: &[u8]) -> Vec<u8> {
     let mut bytes = disk.bytes();
     bytes[offset..offset + value.len()].copy_from_slice(value);
     bytes
-}
-
-/// A file that is as long as one likes, with zeros in it.
-struct Zeros(u64);
-
-impl Storage for Zeros {
-    fn length(&self) -> u64 {
-        self.0
-    }
-
-    fn read_at(&self, _offset: u64, buffer: &mut [u8]) -> Result<(), storage::StorageError> {
-        buffer.fill(0);
-        Ok(())
-    }
 }
 
 #[test]
@@ -160,8 +147,8 @@ fn a_bat_can_have_as_many_entries_as_there_is_file() {
     let mut header: Header = storage::read_struct(&Disk::default().bytes(), 0).unwrap();
     header.bat_entries = MAX_BAT_ENTRIES.into();
     let length = 64 + u64::from(MAX_BAT_ENTRIES) * 4;
-    assert_eq!(header.image(&Zeros(length)).unwrap().bat_entries, MAX_BAT_ENTRIES);
-    assert!(header.image(&Zeros(length - 1)).is_err());
+    assert_eq!(header.image(&Long::zeros(length)).unwrap().bat_entries, MAX_BAT_ENTRIES);
+    assert!(header.image(&Long::zeros(length - 1)).is_err());
 }
 
 #[test]
@@ -258,7 +245,7 @@ fn checks_come_in_the_order_of_qemu_img() {
         ("the BAT at 64", ErrorKind::Corrupt, |it| it.bat_entries = 10.into()),
         ("Wrong parallels Format", ErrorKind::Corrupt, |it| it.extension_offset = 0.into()),
     ];
-    let file: Box<dyn Storage> = Box::new(Zeros(512));
+    let file: Box<dyn Storage> = Box::new(Long::zeros(512));
     for (message, kind, mend) in steps {
         let error = header.image(file.as_ref()).unwrap_err();
         assert!(error.to_string().starts_with(message), "{error}");

@@ -6,6 +6,7 @@ use std::vec::Vec;
 use super::*;
 use crate::error::ErrorKind;
 use crate::qed::sample::Disk;
+use crate::testing::Long;
 
 fn read(bytes: &Vec<u8>) -> Result<QedImage, Error> {
     let header: Header = storage::read_struct(bytes, 0)?;
@@ -24,27 +25,13 @@ fn patched(offset: usize, value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A file that is as long as one likes, with zeros in it.
-struct Zeros(u64);
-
-impl Storage for Zeros {
-    fn length(&self) -> u64 {
-        self.0
-    }
-
-    fn read_at(&self, _offset: u64, buffer: &mut [u8]) -> Result<(), storage::StorageError> {
-        buffer.fill(0);
-        Ok(())
-    }
-}
-
 /// The header of a sample whose files are as long as one likes.
 fn header() -> Header {
     storage::read_struct(&Disk::default().bytes(), 0).unwrap()
 }
 
 fn said_of(header: &Header, file_length: u64) -> String {
-    let image = header.image(&Zeros(file_length));
+    let image = header.image(&Long::zeros(file_length));
     image.map_or_else(|error| error.to_string(), |_| String::new())
 }
 
@@ -330,7 +317,7 @@ fn checks_come_in_the_order_of_qemu_img() {
         ("QED backing filename", ErrorKind::Corrupt, |it| it.backing_name_offset = 64.into()),
         ("Failed to read", ErrorKind::Unsupported, |it| it.backing_name_size = 4.into()),
     ];
-    let file = Zeros(1 << 45);
+    let file = Long::zeros(1 << 45);
     for (message, kind, mend) in steps {
         let error = header.image(&file).unwrap_err();
         assert!(error.to_string().starts_with(message), "{error}");

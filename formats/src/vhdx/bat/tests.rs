@@ -4,6 +4,7 @@ use std::vec::Vec;
 use super::*;
 use crate::guid::Guid;
 use crate::storage::{MAX_LENGTH, PIECE};
+use crate::testing::Long;
 use crate::vhdx::header::Header;
 use crate::vhdx::sample::Vhdx;
 
@@ -16,20 +17,6 @@ fn metadata(vhdx: &Vhdx) -> Metadata {
         logical_sector_size: vhdx.sector_size,
         physical_sector_size: 512,
         parent_locator: vhdx.parent.as_ref().map(|_| Region::new(0, 0)),
-    }
-}
-
-/// A file with nothing in it.
-struct Nothing(u64);
-
-impl Storage for Nothing {
-    fn length(&self) -> u64 {
-        self.0
-    }
-
-    fn read_at(&self, _: u64, buffer: &mut [u8]) -> Result<(), crate::storage::StorageError> {
-        buffer.fill(0);
-        Ok(())
     }
 }
 
@@ -77,7 +64,7 @@ fn entries_are_counted_by_chunks() {
         (&small, MAX_DISK, (64 << 20) + (16 << 10) - 1),
     ] {
         let metadata = metadata(&Vhdx { size, ..vhdx.clone() });
-        let bat = Bat::new(&Nothing(1 << 40), Region::new(MIB, 1 << 30), &metadata).unwrap();
+        let bat = Bat::new(&Long::zeros(1 << 40), Region::new(MIB, 1 << 30), &metadata).unwrap();
         assert_eq!(bat.entries, expected, "{size} in blocks of {}", vhdx.block_size);
     }
 }
@@ -86,7 +73,7 @@ fn entries_are_counted_by_chunks() {
 fn the_table_has_room_in_its_region_and_in_the_file() {
     let metadata = metadata(&Vhdx { size: 100 * MIB, ..Vhdx::default() });
     let said = |offset, length, file| {
-        let bat = Bat::new(&Nothing(file), Region::new(offset, length), &metadata);
+        let bat = Bat::new(&Long::zeros(file), Region::new(offset, length), &metadata);
         bat.map_or_else(|error| error.to_string(), |_| String::new())
     };
     for (offset, length, file, expected) in [
@@ -117,7 +104,7 @@ fn an_empty_disk_has_a_large_table() {
         (8 * MIB - 8, Ok(0)),
         (8 * MIB, Ok(0)),
     ] {
-        let bat = Bat::new(&Nothing(1 << 40), Region::new(MIB, length), &metadata);
+        let bat = Bat::new(&Long::zeros(1 << 40), Region::new(MIB, length), &metadata);
         assert_eq!(bat.map(|bat| bat.entries), expected, "{length}");
     }
 }
@@ -132,7 +119,7 @@ fn a_disk_has_a_largest_size() {
         (u64::MAX, Err(VhdxError::TableTooSmall)),
     ] {
         let metadata = metadata(&Vhdx { size, ..Vhdx::default() });
-        let bat = Bat::new(&Nothing(1 << 40), Region::new(MIB, 1 << 30), &metadata);
+        let bat = Bat::new(&Long::zeros(1 << 40), Region::new(MIB, 1 << 30), &metadata);
         assert_eq!(bat.map(|_| ()), expected, "{size}");
     }
 }

@@ -10,7 +10,7 @@ use super::entry::{Change, Content, Entry};
 use super::ring::{Ring, SECTOR};
 use super::sequence::Sequence;
 use crate::error::Error;
-use crate::storage::{Storage, StorageError, check_range, is_reachable};
+use crate::storage::{Storage, StorageError, check_range, is_reachable, read_at_padded};
 use crate::vhdx::VhdxError;
 
 /// The most changes that are kept: as many as the longest log has sectors, so that
@@ -108,15 +108,6 @@ impl Overlay {
         }
     }
 
-    /// Reads from the file, which may be shorter than it is with its changes.
-    fn read_file(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
-        let there = self.file.length().saturating_sub(offset);
-        let there = usize::try_from(there).map_or(buffer.len(), |there| there.min(buffer.len()));
-        let (there, missing) = buffer.split_at_mut_checked(there).unwrap_or_default();
-        missing.fill(0);
-        if there.is_empty() { Ok(()) } else { self.file.read_at(offset, there) }
-    }
-
     /// Reads from a change, from so many bytes behind its start on.
     fn read_change(
         &self,
@@ -166,7 +157,8 @@ impl Storage for Overlay {
                 Some(change) => {
                     self.read_change(change, offset.saturating_sub(change.offset), part)?;
                 }
-                None => self.read_file(offset, part)?,
+                // The file may be shorter than it is with its changes.
+                None => read_at_padded(self.file.as_ref(), offset, part)?,
             }
             offset = offset.saturating_add(count as u64);
             rest = behind;

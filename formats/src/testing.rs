@@ -1,0 +1,45 @@
+//! What the tests of several formats need.
+
+use std::vec::Vec;
+
+use crate::probe::HEAD;
+use crate::storage::{Storage, StorageError, check_range};
+use crate::{Confidence, Format, Probe};
+
+/// How sure a format is of a file with these bytes, and a name with this extension.
+pub(crate) fn confidence(format: &dyn Format, bytes: &[u8], extension: &[u8]) -> Confidence {
+    let head = &bytes[..bytes.len().min(HEAD)];
+    format.probe(&Probe { head, extension, storage: &bytes.to_vec() })
+}
+
+/// A file that is as long as one likes, with zeros behind its first bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Long {
+    /// The first bytes.
+    pub(crate) start: Vec<u8>,
+    /// The length in bytes.
+    pub(crate) length: u64,
+}
+
+impl Long {
+    /// A file with nothing but zeros in it.
+    pub(crate) fn zeros(length: u64) -> Self {
+        Self { start: Vec::new(), length }
+    }
+}
+
+impl Storage for Long {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
+        check_range(self, offset, buffer.len() as u64)?;
+        let start = usize::try_from(offset).ok().and_then(|offset| self.start.get(offset..));
+        let start = start.unwrap_or_default();
+        let (there, missing) = buffer.split_at_mut(start.len().min(buffer.len()));
+        there.copy_from_slice(&start[..there.len()]);
+        missing.fill(0);
+        Ok(())
+    }
+}
