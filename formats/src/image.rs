@@ -1,10 +1,12 @@
-//! What an open image can say about itself.
+//! What an open image can say about itself, and about its disk.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, FormatError};
+use crate::extent;
 use crate::storage::{self, Storage};
 
 /// The largest disk in bytes: what a signed 64-bit offset reaches in whole GiB,
@@ -32,6 +34,39 @@ pub trait Image {
         None
     }
 
+    /// How the disk is stored from `offset` on, for `limit` bytes at the most. The
+    /// offset is below the size of the disk, the limit is not zero and does not go
+    /// beyond it. The extent may end sooner than what is stored in the same way.
+    ///
+    /// # Errors
+    ///
+    /// If the content cannot be read, or the image is damaged there.
+    fn extent(&self, offset: u64, limit: u64) -> Result<extent::Extent, Error> {
+        let _ = (offset, limit);
+        Err(ContentError::Unreadable.into())
+    }
+
+    /// Whether the content can be read: that it is not encrypted, and that no file is
+    /// missing.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot, in the words with which qemu-img refuses to open the image.
+    fn check_content(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The disk as it was when a snapshot was taken: by its id or, if none has that
+    /// id, by its name.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such snapshot.
+    fn snapshot(&self, wanted: &SnapshotChoice) -> Result<Box<dyn Image>, Error> {
+        let _ = wanted;
+        Err(ContentError::NoSnapshots.into())
+    }
+
     /// The other files that are part of this image: extents, a data file.
     fn references(&self) -> Vec<Reference> {
         Vec::new()
@@ -46,6 +81,37 @@ pub trait Image {
     fn attach(&mut self, index: usize, storage: Rc<dyn Storage>) -> Result<(), Error> {
         let _ = (index, storage);
         Ok(())
+    }
+}
+
+/// Which snapshot is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SnapshotChoice {
+    /// The one with this id or, if there is none, with this name.
+    Either(Vec<u8>),
+    /// The one with this id, this name, or both.
+    Exactly {
+        /// Its id, if that matters.
+        id: Option<Vec<u8>>,
+        /// Its name, if that matters.
+        name: Option<Vec<u8>>,
+    },
+}
+
+/// Content that cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContentError {
+    /// It is not known how the disk is stored.
+    #[error("the content of this format cannot be read")]
+    Unreadable,
+    /// The format has no snapshots.
+    #[error("Failed to load snapshot: Operation not supported")]
+    NoSnapshots,
+}
+
+impl FormatError for ContentError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Unsupported
     }
 }
 

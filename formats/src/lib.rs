@@ -13,12 +13,14 @@
 //!
 //! Formats look alike, so that who has read one can read all: `mod.rs` says what
 //! the format is, where it is specified and opens an image; `header.rs` takes
-//! the header apart; parts that only one format has (snapshots, a log, a
+//! the header apart; `reader.rs` says where the bytes of the disk are; `writer.rs`
+//! makes new images; parts that only one format has (snapshots, a log, a
 //! descriptor) have a file each; `sample.rs` makes small images for tests.
 //!
 //! Reading order: [`storage`], [`error`], [`image`] (what an open image can
-//! say), [`probe`] (which format a file has), [`raw`] (the simplest format), then
-//! any other.
+//! say), [`extent`] (where the bytes of its disk are), [`writer`] (how images are
+//! made), [`probe`] (which format a file has), [`raw`] (the simplest format),
+//! [`vdi`], then any other.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -31,9 +33,12 @@ extern crate std;
 pub mod bochs;
 pub mod checksum;
 pub mod cloop;
+pub mod codec;
 pub mod contents;
+pub mod creation;
 pub mod dmg;
 pub mod error;
+pub mod extent;
 pub mod guid;
 pub mod image;
 pub mod luks;
@@ -46,6 +51,7 @@ pub mod raw;
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
 pub mod storage;
+pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod text;
@@ -53,15 +59,21 @@ pub mod vdi;
 pub mod vhdx;
 pub mod vmdk;
 pub mod vpc;
+#[cfg(any(test, feature = "samples"))]
+pub mod whole;
 pub mod windows_path;
+pub mod writer;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 
+pub use creation::Creation;
 pub use error::{Error, ErrorKind};
+pub use extent::Extent;
 pub use image::Image;
 pub use probe::{Confidence, Probe};
 pub use storage::Storage;
+pub use writer::Writer;
 
 /// A disk-image format.
 pub trait Format: Sync {
@@ -78,6 +90,16 @@ pub trait Format: Sync {
     /// If the file holds no image of this format, or one that is damaged or uses
     /// what is not supported.
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error>;
+
+    /// Begins to make an image.
+    ///
+    /// # Errors
+    ///
+    /// If such an image cannot be made.
+    fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
+        let _ = creation;
+        Err(writer::Refusal::Creation.into())
+    }
 }
 
 /// Every format. Where two are equally sure, the earlier one wins.

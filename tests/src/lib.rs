@@ -8,14 +8,17 @@
 //! tested: `workspace.rs` (who may know whom), `guest_image.rs` (what is in the
 //! built image), `kernel.rs` (how the guest breaks), `info.rs` (the output,
 //! against qemu-img's), `luks.rs` (the same, against cryptsetup's), `contents.rs` (what
-//! raw images hold), `samples.rs` (the makers of images, against qemu),
+//! raw images hold), `readers.rs` and `writers.rs` (what is on disks, and making
+//! images, without a machine), `samples.rs` (the makers of images, against qemu),
 //! `references.rs` (which other files are opened), `command_line.rs` (arguments,
 //! errors, exit codes), `machines.rs` (KVM or QEMU).
 
 pub mod images;
 pub mod kernel_build;
 pub mod machine;
+pub mod native;
 pub mod place;
+pub mod sources;
 pub mod tool;
 pub mod watch;
 

@@ -3,12 +3,19 @@
 //! Everything is a raw image of something, so probing falls back to this. An
 //! ISO image is one too.
 
+pub mod writer;
+
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 
+pub use writer::RawWriter;
+
+use crate::creation::Creation;
 use crate::error::{Error, ErrorKind, FormatError};
+use crate::extent::{Content, Extent, Place};
 use crate::image::{Description, Image};
 use crate::storage::{Part, Storage};
+use crate::writer::Writer;
 use crate::{Confidence, Format, Probe};
 
 /// The raw format.
@@ -31,12 +38,18 @@ impl Format for Raw {
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
         Ok(Box::new(RawImage::new(storage, 0, None)?))
     }
+
+    fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
+        Ok(Box::new(RawWriter::new(creation.size)))
+    }
 }
 
 /// A raw image, or a window into a file.
 #[derive(Debug)]
 pub struct RawImage {
     size: u64,
+    /// Where the disk starts in the file, in bytes.
+    start: u64,
     disk: Part,
 }
 
@@ -102,13 +115,18 @@ impl RawImage {
         // What is missing of the last sector is not in the file.
         let start = offset.min(file.length());
         let available = file.length().saturating_sub(start).min(size);
-        Ok(Self { size, disk: Part::new(file, start, available)? })
+        Ok(Self { size, start: offset, disk: Part::new(file, start, available)? })
     }
 }
 
 impl Image for RawImage {
     fn description(&self) -> Description {
         Description { virtual_size: self.size, dirty: Some(false), ..Description::default() }
+    }
+
+    fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
+        let place = self.start.checked_add(offset).ok_or(RawError::TooLarge)?;
+        Ok(Extent { length: limit, content: Content::Data(Place::own(place)) })
     }
 
     fn disk(&self) -> Option<&dyn Storage> {
@@ -150,6 +168,23 @@ mod tests {
             let length = usize::try_from(disk.length()).unwrap();
             let bytes = crate::storage::read_bytes(disk, 0, length).unwrap();
             assert_eq!(bytes, expected.collect::<std::vec::Vec<u8>>(), "{offset} {window:?}");
+        }
+    }
+
+    #[test]
+    fn the_disk_is_read_from_where_the_window_starts() {
+        let file: Rc<dyn Storage> = Rc::new((0..200).collect::<std::vec::Vec<u8>>());
+        for (offset, window, expected) in
+            [(0, None, 0..200), (100, None, 100..200), (100, Some(0), 0..0), (512, None, 0..0)]
+        {
+            let image = RawImage::new(Rc::clone(&file), offset, window).unwrap();
+            let size = usize::try_from(image.description().virtual_size).unwrap();
+            let mut bytes = vec![7; size];
+            let disk = crate::whole::Disk::new(Box::new(image), Rc::clone(&file));
+            disk.read(0, &mut bytes).unwrap();
+            let mut expected: std::vec::Vec<u8> = expected.collect();
+            expected.resize(size, 0);
+            assert_eq!(bytes, expected, "{offset} {window:?}");
         }
     }
 

@@ -80,6 +80,14 @@ pub enum VdiError {
         /// How long it is.
         length: u64,
     },
+    /// A block of the disk lies where no file reaches.
+    #[error("block {block} of the disk lies at {place}, where no file reaches")]
+    BlockOutOfReach {
+        /// Its number.
+        block: u64,
+        /// Where it starts.
+        place: u64,
+    },
 }
 
 impl FormatError for VdiError {
@@ -94,7 +102,9 @@ impl FormatError for VdiError {
             | Self::BlockSize { .. }
             | Self::HasParent { .. }
             | Self::TooManyBlocks { .. } => ErrorKind::Unsupported,
-            Self::MapTooSmall { .. } | Self::MapOutsideFile { .. } => ErrorKind::Corrupt,
+            Self::MapTooSmall { .. }
+            | Self::MapOutsideFile { .. }
+            | Self::BlockOutOfReach { .. } => ErrorKind::Corrupt,
         }
     }
 }

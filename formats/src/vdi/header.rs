@@ -5,7 +5,7 @@ use core::mem::offset_of;
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::image::VdiImage;
+use super::image::Layout;
 use super::{SECTOR, VdiError};
 
 /// What tells a VDI image, behind the text that it starts with.
@@ -30,7 +30,19 @@ pub const MAX_BLOCKS: u32 = 0x1fff_ff80;
 pub const MAX_DISK_SIZE: u64 = (MAX_BLOCKS as u64) << 20;
 
 /// The size of an entry of the block map in bytes.
-const ENTRY_SIZE: u64 = 4;
+pub const ENTRY_SIZE: u64 = 4;
+
+/// What the block map has for a block that nobody has written to.
+pub const NOT_ALLOCATED: u32 = u32::MAX;
+
+/// What it has for a block that was given back.
+pub const FREED: u32 = u32::MAX - 1;
+
+/// The text that a new image starts with.
+pub const TEXT: &[u8] = b"<<< Oracle VM VirtualBox Disk Image >>>\n";
+
+/// The size that the header of a new image says it has behind that field, in bytes.
+pub const HEADER_SIZE: u32 = 400;
 
 /// The first sector of an image.
 #[derive(Clone, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -95,14 +107,14 @@ pub fn has_signature(head: &[u8]) -> bool {
 }
 
 impl Header {
-    /// The image that this is the header of, in a file of this length in bytes.
+    /// The layout of the image that this is the header of, in a file of this length in bytes.
     /// Checks are in the order of qemu-img, whose messages they have.
     ///
     /// # Errors
     ///
     /// If the header is damaged or is of an image that is not supported, or the
     /// file is cut off.
-    pub fn image(&self, file_length: u64) -> Result<VdiImage, VdiError> {
+    pub fn layout(&self, file_length: u64) -> Result<Layout, VdiError> {
         let size = self.disk_size.get();
         if size > MAX_DISK_SIZE {
             return Err(VdiError::DiskTooLarge { size });
@@ -125,7 +137,7 @@ impl Header {
         if map.saturating_add(length) > file_length {
             return Err(VdiError::MapOutsideFile { offset: map, length });
         }
-        Ok(VdiImage {
+        Ok(Layout {
             size,
             blocks,
             allocated_blocks: self.allocated_blocks.get(),

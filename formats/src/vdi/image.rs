@@ -1,11 +1,16 @@
 //! An open VDI image.
 
-use super::header::BLOCK_SIZE;
-use crate::image::{Description, Image};
+use alloc::rc::Rc;
 
-/// An open VDI image.
+use super::header::BLOCK_SIZE;
+use crate::error::Error;
+use crate::extent::Extent;
+use crate::image::{Description, Image};
+use crate::storage::Storage;
+
+/// How an image is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VdiImage {
+pub struct Layout {
     /// The size of the disk in bytes, whole sectors.
     pub size: u64,
     /// Blocks of the disk: entries of the block map.
@@ -20,14 +25,30 @@ pub struct VdiImage {
     pub data: u64,
 }
 
+/// An open VDI image.
+pub struct VdiImage {
+    pub(super) file: Rc<dyn Storage>,
+    pub(super) layout: Layout,
+}
+
 impl Image for VdiImage {
     fn description(&self) -> Description {
         Description {
-            virtual_size: self.size,
+            virtual_size: self.layout.size,
             cluster_size: Some(BLOCK_SIZE),
             // Nothing in the file tells whether it was left open.
             dirty: Some(false),
             ..Description::default()
         }
+    }
+
+    fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
+        self.read_extent(offset, limit)
+    }
+}
+
+impl core::fmt::Debug for VdiImage {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.layout.fmt(formatter)
     }
 }

@@ -6,10 +6,9 @@ use alloc::vec::Vec;
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::SECTOR;
-use super::header::{BLOCK_SIZE, DYNAMIC, Header, SIGNATURE, STATIC, VERSION};
-
-/// What the map has for a block that is not in the file.
-const NOT_ALLOCATED: u32 = u32::MAX;
+use super::header::{
+    BLOCK_SIZE, DYNAMIC, HEADER_SIZE, Header, NOT_ALLOCATED, SIGNATURE, STATIC, TEXT, VERSION,
+};
 
 /// A disk of zeros.
 #[derive(Clone, Debug)]
@@ -55,11 +54,10 @@ impl Disk {
 
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).into();
         let mut header = Header::new_zeroed();
-        let text = b"<<< Oracle VM VirtualBox Disk Image >>>\n";
-        header.text.iter_mut().zip(text).for_each(|(byte, letter)| *byte = *letter);
+        header.text.iter_mut().zip(TEXT).for_each(|(byte, letter)| *byte = *letter);
         header.signature = SIGNATURE.into();
         header.version = VERSION.into();
-        header.header_size = 400.into();
+        header.header_size = HEADER_SIZE.into();
         header.image_type = self.image_type.into();
         header.map_offset = self.map_offset.into();
         header.data_offset = small(data_offset);

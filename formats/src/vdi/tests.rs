@@ -3,10 +3,12 @@ use std::vec;
 use std::vec::Vec;
 
 use super::header::STATIC;
-use super::sample::Disk;
 use super::*;
+use crate::creation::Value;
+use crate::extent::{Content, File, Place};
 use crate::image::Description;
 use crate::testing;
+use crate::whole::{Disk, Files};
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<Box<dyn Image>, Error> {
     Vdi.open(Rc::new(bytes.as_ref().to_vec()))
@@ -23,10 +25,10 @@ fn confidence(bytes: &[u8]) -> Confidence {
 
 #[test]
 fn images_are_recognised_by_their_signature() {
-    let bytes = Disk::default().bytes();
+    let bytes = sample::Disk::default().bytes();
     for (bytes, expected) in [
         (&bytes[..], Confidence::CERTAIN),
-        (&Disk::aligned().bytes(), Confidence::CERTAIN),
+        (&sample::Disk::aligned().bytes(), Confidence::CERTAIN),
         (&bytes[..68], Confidence::CERTAIN),
         (&bytes[..67], Confidence::NONE),
         (&[0; 4096], Confidence::NONE),
@@ -40,13 +42,13 @@ fn images_are_recognised_by_their_signature() {
 #[test]
 fn an_image_is_described() {
     for disk in [
-        Disk::default(),
-        Disk::aligned(),
-        Disk { image_type: STATIC, size: 1 << 20, ..Disk::default() },
+        sample::Disk::default(),
+        sample::Disk::aligned(),
+        sample::Disk { image_type: STATIC, size: 1 << 20, ..sample::Disk::default() },
         // Layers without a parent: qemu-img does not look at the type.
-        Disk { image_type: 3, ..Disk::default() },
-        Disk { image_type: 4, ..Disk::default() },
-        Disk { size: 0, ..Disk::default() },
+        sample::Disk { image_type: 3, ..sample::Disk::default() },
+        sample::Disk { image_type: 4, ..sample::Disk::default() },
+        sample::Disk { size: 0, ..sample::Disk::default() },
     ] {
         let image = opened(disk.bytes()).unwrap();
         assert_eq!(
@@ -75,7 +77,7 @@ fn a_file_without_a_header_is_refused() {
 
 #[test]
 fn a_file_that_ends_early_is_an_error() {
-    let bytes = Disk::default().bytes();
+    let bytes = sample::Disk::default().bytes();
     for length in 0..=bytes.len() {
         // Fields of the header that are missing are zero.
         let expected = match length {
@@ -97,7 +99,7 @@ fn a_file_that_ends_early_is_an_error() {
 
 #[test]
 fn no_byte_of_an_image_can_do_harm() {
-    let bytes = Disk::default().bytes();
+    let bytes = sample::Disk::default().bytes();
     for place in 0..bytes.len() {
         for value in [0, 1, 2, 0x7f, 0x80, 0xff] {
             let mut bytes: Vec<u8> = bytes.clone();
@@ -107,5 +109,63 @@ fn no_byte_of_an_image_can_do_harm() {
                 let _ = image.description();
             }
         }
+    }
+}
+
+/// What is made of a disk with these bytes.
+fn made(disk: &[u8], is_static: bool) -> Vec<u8> {
+    let mut creation = Creation { size: disk.len() as u64, ..Creation::default() };
+    creation.options.set("static", Value::Flag(is_static));
+    let mut files = Files::default();
+    let mut writer = Vdi.create(&creation).unwrap();
+    files.make(writer.as_mut(), disk, 4096).unwrap();
+    assert!(files.file(File::Own).len() as u64 <= writer.longest(File::Own));
+    files.file(File::Own).to_vec()
+}
+
+#[test]
+fn a_disk_that_was_written_is_read_again() {
+    let mut disk = vec![0; 5_000_000];
+    disk[3_000_000..3_100_000].fill(3);
+    disk[1_040_000..1_060_000].fill(1);
+    disk[4_999_999] = 4;
+    for is_static in [false, true] {
+        let file = made(&disk, is_static);
+        let blocks = if is_static { 5 } else { 4 };
+        assert_eq!(file.len(), 1024 + blocks * (1 << 20));
+        let image = opened(&file).unwrap();
+        let mut read = vec![7; disk.len()];
+        Disk::new(image, Rc::new(file)).read(0, &mut read).unwrap();
+        assert!(read == disk, "static: {is_static}");
+    }
+}
+
+#[test]
+fn disks_that_are_made_have_a_largest_size() {
+    for (size, good) in [
+        (header::MAX_DISK_SIZE - 1, true),
+        (header::MAX_DISK_SIZE, true),
+        (header::MAX_DISK_SIZE + 1, false),
+    ] {
+        let creation = Creation { size, ..Creation::default() };
+        assert_eq!(Vdi.create(&creation).is_ok(), good, "{size}");
+    }
+}
+
+#[test]
+fn entries_of_the_map_say_where_blocks_are() {
+    let data = |place| Content::Data(Place::own(place));
+    for (start, entry, expected) in [
+        (512_u32, 0_u32, data(512)),
+        (1024, 7, data((7 << 20) + 1024)),
+        (512, 0xffff_fffd, data((0xffff_fffd << 20) + 512)),
+        (512, 0xffff_fffe, Content::Unallocated),
+        (512, 0xffff_ffff, Content::Unallocated),
+    ] {
+        let mut bytes = sample::Disk { size: 1 << 20, ..sample::Disk::default() }.bytes();
+        bytes[344..348].copy_from_slice(&start.to_le_bytes());
+        bytes[512..516].copy_from_slice(&entry.to_le_bytes());
+        let extent = opened(bytes).unwrap().extent(0, 1 << 20).unwrap();
+        assert_eq!((extent.length, extent.content), (1 << 20, expected), "{entry:#x}");
     }
 }

@@ -74,6 +74,21 @@ pub enum Verdict {
     Complaint(&'static str),
 }
 
+impl Step {
+    /// Takes the step.
+    ///
+    /// # Panics
+    ///
+    /// If a tool fails.
+    pub fn take(&self, place: &Place) {
+        match self {
+            Self::Run(command) => run(place, command),
+            Self::Write(name, bytes) => place.write(name, &bytes()),
+            Self::Patch(name, offset, bytes) => place.patch(name, *offset, bytes),
+        }
+    }
+}
+
 impl Image {
     /// An image of which qemu-img says what is to be said.
     #[must_use]
@@ -105,13 +120,7 @@ impl Image {
     ///
     /// If a tool fails.
     pub fn make(&self, place: &Place) {
-        for step in self.steps {
-            match step {
-                Step::Run(command) => run(place, command),
-                Step::Write(name, bytes) => place.write(name, &bytes()),
-                Step::Patch(name, offset, bytes) => place.patch(name, *offset, bytes),
-            }
-        }
+        self.steps.iter().for_each(|step| step.take(place));
     }
 
     /// Holds what exuvia said against the verdict. `arguments` are those that it

@@ -8,15 +8,15 @@ use crate::vdi::sample::Disk;
 
 /// The header of the usual sample with some bytes changed, in a file of a
 /// length.
-fn patched(offset: usize, value: &[u8], file_length: u64) -> Result<VdiImage, VdiError> {
+fn patched(offset: usize, value: &[u8], file_length: u64) -> Result<Layout, VdiError> {
     let mut bytes = Disk::default().bytes();
     bytes[offset..offset + value.len()].copy_from_slice(value);
     let (header, _) = Header::read_from_prefix(&bytes).unwrap();
-    header.image(file_length)
+    header.layout(file_length)
 }
 
 /// Why there is no image; nothing if there is one.
-fn said(image: Result<VdiImage, VdiError>) -> String {
+fn said(image: Result<Layout, VdiError>) -> String {
     image.map_or_else(|error| error.to_string(), |_| String::new())
 }
 
@@ -65,9 +65,9 @@ fn the_header_describes_the_image() {
     let image = |disk: Disk| {
         let bytes = disk.bytes();
         let (header, _) = Header::read_from_prefix(&bytes).unwrap();
-        header.image(bytes.len() as u64).unwrap()
+        header.layout(bytes.len() as u64).unwrap()
     };
-    let dynamic = VdiImage {
+    let dynamic = Layout {
         size: 10 << 20,
         blocks: 10,
         allocated_blocks: 0,
@@ -76,10 +76,10 @@ fn the_header_describes_the_image() {
         data: 1024,
     };
     assert_eq!(image(Disk::default()), dynamic);
-    let aligned = VdiImage { map: 1 << 20, data: 2 << 20, ..dynamic.clone() };
+    let aligned = Layout { map: 1 << 20, data: 2 << 20, ..dynamic.clone() };
     assert_eq!(image(Disk::aligned()), aligned);
     let disk = Disk { image_type: STATIC, size: (2 << 20) + 512, ..Disk::default() };
-    let fixed = VdiImage {
+    let fixed = Layout {
         size: (2 << 20) + 512,
         blocks: 3,
         allocated_blocks: 3,
@@ -181,7 +181,7 @@ fn a_disk_has_a_largest_size() {
         (u64::MAX, Err("0xffffffffffffffff")),
     ] {
         header.disk_size = size.into();
-        let image = header.image(file_length);
+        let image = header.layout(file_length);
         let expected = expected.map_err(|size| {
             format!("Unsupported VDI image size (size is {size}, max supported is 0x1fffff8000000)")
         });
@@ -268,14 +268,14 @@ fn checks_come_in_the_order_of_qemu_img() {
         ("(too many blocks", ErrorKind::Unsupported, |it| it.blocks = 10.into()),
     ];
     for (message, kind, mend) in steps {
-        let error = header.image(1024).unwrap_err();
+        let error = header.layout(1024).unwrap_err();
         let said = error.to_string();
         let said = said.strip_prefix(unsupported).map_or(&*said, str::trim_start);
         assert!(said.starts_with(message), "{said}");
         assert_eq!(error.kind(), kind, "{said}");
         mend(&mut header);
     }
-    let error = header.image(1024).unwrap_err();
+    let error = header.layout(1024).unwrap_err();
     assert_eq!(error, VdiError::MapOutsideFile { offset: 1024, length: 40 });
     assert_eq!(error.kind(), ErrorKind::Corrupt);
 }
