@@ -1,5 +1,7 @@
 //! What is plugged into the guest.
 
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 /// A device in one of the slots of [`layout`](crate::layout).
@@ -31,6 +33,24 @@ pub struct Block {
     /// Whether the guest may write to it. The host enforces it; this is so that
     /// the guest need not try.
     pub writable: bool,
+    /// What is known of its holes.
+    pub holes: Holes,
+}
+
+/// What is known of the holes of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Holes {
+    /// Nothing.
+    Unknown,
+    /// The device can be asked.
+    Asked,
+    /// These are its ranges of data: the device is one that cannot be asked.
+    Listed {
+        /// Where the list ends, in bytes.
+        end: u64,
+        /// The start and the end of each range, in order, in bytes.
+        data: Vec<(u64, u64)>,
+    },
 }
 
 /// Who sets a device up.

@@ -8,20 +8,14 @@ use alloc::boxed::Box;
 
 use serde::{Deserialize, Serialize};
 
+use crate::source::Source;
 use crate::text::{Name, Path, Text};
 
 /// What to describe, and how deeply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// The slot of the image.
-    pub image: u8,
-    /// The format that the user says it has; probed for if missing.
-    pub format: Option<Format>,
-    /// The [`extension`] of the file's name, if the user gave one. Formats without
-    /// a signature at the start (dmg) are known by it.
-    pub extension: Name,
-    /// A raw image that is a part of the file.
-    pub window: Option<Window>,
+    /// The image.
+    pub image: Source,
     /// Follow what the image refers to: the backing chain, extents, data files.
     pub follow: bool,
     /// How many images a chain may have.

@@ -13,21 +13,26 @@
 //!
 //! Reading order: [`layout`] (guest-physical addresses), [`processor`] and
 //! [`pvh`] (how the guest is started), [`port`], [`device`] (what is plugged in where), [`request`], [`reply`],
-//! [`info`] (the vocabulary of one operation), [`wire`] (bytes).
+//! [`source`] (which image), [`info`], [`map`] and [`convert`] (the vocabulary of operations),
+//! [`wire`] (bytes).
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+pub mod convert;
 pub mod device;
+pub mod holes;
 pub mod info;
 pub mod layout;
+pub mod map;
 pub mod port;
 pub mod processor;
 pub mod pvh;
 pub mod reply;
 pub mod request;
+pub mod source;
 pub mod text;
 pub mod wire;
 

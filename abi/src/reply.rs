@@ -6,16 +6,28 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::info;
 use crate::text::{Message, Path};
+use crate::{convert, info, map};
 
 /// One message from the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// A piece of the description of an image.
     Info(info::Reply),
+    /// The next extents of a map.
+    Map(map::Reply),
+    /// How far the operation has come.
+    Progress(convert::Progress),
+    /// The SHA-256 of the disk that was copied.
+    Digest([u8; 32]),
     /// The image refers to another file, and the guest would like to see it.
     Attach(Reference),
+    /// The guest is going to write to a file, which needs room.
+    Reserve(Length),
+    /// The file is to have this length when all is done.
+    SetLength(Length),
+    /// Something that the user should know, though nothing has failed.
+    Warning(Message),
     /// What a self-test sends to fill the line.
     Filler(Message),
     /// The operation failed.
@@ -33,6 +45,15 @@ pub struct Reference {
     pub role: ReferenceRole,
     /// Its name, as the image has it.
     pub path: Path,
+}
+
+/// How long a file is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Length {
+    /// The slot of the file.
+    pub slot: u8,
+    /// The length in bytes.
+    pub length: u64,
 }
 
 /// What a referenced file is to the image.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
-use crate::info;
+use crate::{convert, info, map};
 
 /// One request: the guest carries it out and ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,12 @@ pub struct Request {
 pub enum Operation {
     /// Describe an image.
     Info(info::Request),
+    /// Say how a disk is stored.
+    Map(map::Request),
+    /// Copy disks into a new image.
+    Convert(convert::Request),
+    /// Make an image.
+    Create(convert::CreateRequest),
     /// Break in a given way; only an image built for testing knows how.
     SelfTest(SelfTest),
 }
@@ -34,12 +40,12 @@ pub enum References {
     /// It asks, and the host plugs the file in while the guest waits.
     Live,
     /// Nothing can be plugged in while the guest runs. Here is how the host
-    /// answered the references that earlier runs of the same request asked for,
-    /// in order; at the next one the guest asks and ends.
+    /// answered the questions that earlier runs of the same request asked, in
+    /// order; at the next one the guest asks and ends.
     Replayed(Vec<Answer>),
 }
 
-/// How the host answered a reference.
+/// How the host answered a question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// The file is plugged in.
@@ -47,6 +53,9 @@ pub enum Answer {
     /// It may not or cannot be opened; the reason is one for people, and never
     /// tells what lies outside the folders that references may lead to.
     Refused(String),
+    /// There is room for what the guest wants to write: it can do so up to this
+    /// length in bytes.
+    Reserved(u64),
 }
 
 /// The ways in which a guest can be made to break, each of which must end the

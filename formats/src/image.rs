@@ -56,6 +56,12 @@ pub trait Image {
         Ok(())
     }
 
+    /// Whether holes of the image's files are told apart from data, as qemu does for
+    /// formats that put every byte of the disk where it is in the file.
+    fn shows_holes(&self) -> bool {
+        false
+    }
+
     /// The disk as it was when a snapshot was taken: by its id or, if none has that
     /// id, by its name.
     ///

@@ -4,17 +4,23 @@
 //! its registers; `abi::device` says why there are both.
 #![expect(unsafe_code, reason = "takes possession of devices")]
 
-use core::cell::RefCell;
+use alloc::collections::{BTreeMap, VecDeque};
+use core::cell::{Cell, RefCell};
 
-use abi::device::{Block, Device, Kind, Wiring};
+use abi::device::{self, Block, Device, Kind, Wiring};
+use abi::holes::{ANSWER, Ranges};
 use abi::layout;
 use drivers::dma::DmaBuffer;
-use drivers::virtio::block::{self, BlockDevice, Completion, Request};
+use drivers::virtio::block::{
+    self, BlockDevice, Buffer, Completion, RejectReason, Rejected, Request, Tag,
+};
 use drivers::virtio::console::{self, Console};
 use drivers::virtio::mmio::{self, Window};
 use drivers::virtio::queue::Rings;
 use drivers::virtio::{self, DeviceError, Features};
+use ops::session::Allocation;
 use ops::storage::{Storage, StorageError};
+use ops::transfer::{Finished, Returned};
 
 use crate::exit;
 
@@ -61,10 +67,29 @@ pub fn console(device: &Device) -> Result<Console, DeviceError> {
 }
 
 /// A file of the host.
+///
+/// Requests are made in two ways: formats wait for theirs, since they need what they
+/// read to go on, and the transfer engine has many under way. Both go through one queue.
 #[derive(Debug)]
 pub struct Disk {
     device: RefCell<BlockDevice>,
-    length: u64,
+    length: Cell<u64>,
+    holes: RefCell<Holes>,
+    /// Requests that the queue had no room for.
+    waiting: RefCell<VecDeque<(u64, Request)>>,
+    /// The engine's tags of requests that the device has.
+    tags: RefCell<BTreeMap<Tag, u64>>,
+    /// Requests of the engine that are done.
+    finished: RefCell<VecDeque<Finished<DmaBuffer>>>,
+}
+
+/// What is known of the holes of a file.
+#[derive(Debug)]
+enum Holes {
+    /// The device can be asked. This is what it said last, from an offset on.
+    Asked(u64, Ranges),
+    /// This is all that is known.
+    Listed(Ranges),
 }
 
 impl Disk {
@@ -78,37 +103,183 @@ impl Disk {
         let virtio = bring_up(device, block::DEVICE_ID, block::FEATURES, &[rings])?;
         // SAFETY: as for `console`.
         let device = unsafe { BlockDevice::new(virtio, rings, block.length, block.writable) };
-        let device = RefCell::new(device.ok_or(DeviceError::Absent)?);
-        Ok(Self { device, length: block.length })
+        let device = device.ok_or(DeviceError::Absent)?;
+        let holes = match &block.holes {
+            device::Holes::Asked if device.knows_holes() => Holes::Asked(0, Ranges::default()),
+            device::Holes::Asked | device::Holes::Unknown => Holes::Listed(Ranges::default()),
+            device::Holes::Listed { end, data } => {
+                Holes::Listed(Ranges { end: *end, data: data.clone() })
+            }
+        };
+        Ok(Self {
+            device: RefCell::new(device),
+            length: Cell::new(block.length),
+            holes: RefCell::new(holes),
+            waiting: RefCell::default(),
+            tags: RefCell::default(),
+            finished: RefCell::default(),
+        })
     }
 
-    /// The device, for those who keep several requests in flight.
+    /// The device, for those who know what they do.
     pub fn device(&self) -> &RefCell<BlockDevice> {
         &self.device
     }
 
+    /// Lets the file be longer, or shorter, from now on.
+    pub fn set_length(&self, length: u64) {
+        self.length.set(length);
+        self.device.borrow_mut().set_length(length);
+    }
+
+    /// Starts a request.
+    ///
+    /// # Errors
+    ///
+    /// If it makes no sense.
+    pub fn start(&self, tag: u64, request: Request) -> Result<(), RejectReason> {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.is_empty() {
+            match self.device.borrow_mut().submit(request) {
+                Ok(submitted) => {
+                    self.tags.borrow_mut().insert(submitted, tag);
+                }
+                Err(Rejected { request, reason: RejectReason::Full }) => {
+                    waiting.push_back((tag, request));
+                }
+                Err(Rejected { reason, .. }) => return Err(reason),
+            }
+        } else {
+            waiting.push_back((tag, request));
+        }
+        self.device.borrow_mut().notify();
+        Ok(())
+    }
+
+    /// The next request of the engine that is done, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If the device breaks the rules.
+    pub fn next_finished(&self) -> Result<Option<Finished<DmaBuffer>>, DeviceError> {
+        if self.finished.borrow().is_empty() && !self.is_idle() {
+            self.advance()?;
+        }
+        Ok(self.finished.borrow_mut().pop_front())
+    }
+
+    /// Whether nothing of the engine is under way.
+    fn is_idle(&self) -> bool {
+        self.tags.borrow().is_empty() && self.waiting.borrow().is_empty()
+    }
+
+    /// Takes note of a request that is done, if there is one. Says whether it was not the
+    /// engine's.
+    fn advance(&self) -> Result<Option<Completion>, DeviceError> {
+        let Some(completion) = self.device.borrow_mut().poll()? else {
+            return Ok(None);
+        };
+        self.submit_waiting();
+        let Some(tag) = self.tags.borrow_mut().remove(&completion.tag) else {
+            return Ok(Some(completion));
+        };
+        self.finished.borrow_mut().push_back(Finished {
+            tag,
+            result: completion.result.map_err(|_| StorageError::InputOutput),
+            buffer: completion.buffer.map(|buffer| match buffer {
+                Buffer::Filled(buffer) => Returned::Filled(buffer),
+                Buffer::Stored(buffer) => Returned::Stored(buffer),
+            }),
+        });
+        Ok(None)
+    }
+
+    /// Hands over what there is room for now.
+    fn submit_waiting(&self) {
+        let mut waiting = self.waiting.borrow_mut();
+        let mut device = self.device.borrow_mut();
+        while let Some((tag, request)) = waiting.pop_front() {
+            match device.submit(request) {
+                Ok(submitted) => {
+                    self.tags.borrow_mut().insert(submitted, tag);
+                }
+                Err(Rejected { request, reason: RejectReason::Full }) => {
+                    waiting.push_front((tag, request));
+                    break;
+                }
+                // It made sense when it was started, so it does now.
+                Err(Rejected { .. }) => {}
+            }
+        }
+        device.notify();
+    }
+
     /// Carries out one request.
     fn perform(&self, request: Request) -> Result<DmaBuffer, StorageError> {
-        let mut device = self.device.borrow_mut();
-        device.submit(request).map_err(|_| StorageError::InputOutput)?;
-        device.notify();
-        let completion = wait_for(|| device.poll()).map_err(|_| StorageError::InputOutput)?;
-        match completion {
-            Completion { result: Ok(()), buffer: Some(buffer), .. } => Ok(buffer),
-            _ => Err(StorageError::InputOutput),
+        let failed = |_| StorageError::InputOutput;
+        let mut request = Some(request);
+        let mut submitted = None;
+        loop {
+            if let Some(unsubmitted) = request.take() {
+                let mut device = self.device.borrow_mut();
+                match device.submit(unsubmitted) {
+                    Ok(tag) => submitted = Some(tag),
+                    Err(Rejected { request: back, reason: RejectReason::Full }) => {
+                        request = Some(back);
+                    }
+                    Err(Rejected { .. }) => return Err(StorageError::InputOutput),
+                }
+                device.notify();
+            }
+            let done = wait_for(|| match self.advance()? {
+                Some(completion) => Ok(Some(Some(completion))),
+                // One of the engine's has made room.
+                None if request.is_some() => Ok(Some(None)),
+                None => Ok::<_, DeviceError>(None),
+            });
+            match done.map_err(failed)? {
+                Some(Completion { tag, result: Ok(()), buffer: Some(Buffer::Filled(buffer)) })
+                    if Some(tag) == submitted =>
+                {
+                    return Ok(buffer);
+                }
+                Some(_) => return Err(StorageError::InputOutput),
+                None => {}
+            }
         }
+    }
+
+    /// Whether the file has data at an offset.
+    ///
+    /// # Errors
+    ///
+    /// If the device does not say.
+    pub fn allocation(&self, offset: u64) -> Result<Allocation, StorageError> {
+        let mut holes = self.holes.borrow_mut();
+        if let Holes::Asked(start, ranges) = &mut *holes
+            && !(*start..ranges.end).contains(&offset)
+        {
+            let buffer = DmaBuffer::zeroed(ANSWER).ok_or(StorageError::InputOutput)?;
+            // The question is about a sector.
+            let sector = offset - offset % block::SECTOR;
+            let answer = self.perform(Request::Holes { offset: sector, buffer })?;
+            (*start, *ranges) = (sector, Ranges::from_bytes(&answer));
+        }
+        let (Holes::Asked(_, ranges) | Holes::Listed(ranges)) = &*holes;
+        let (is_hole, length) = ranges.at(offset).unwrap_or((false, u64::MAX));
+        Ok(Allocation { is_hole, length })
     }
 }
 
 impl Storage for Disk {
     fn length(&self) -> u64 {
-        self.length
+        self.length.get()
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
         let length = buffer.len() as u64;
         let past_end = StorageError::PastEnd { offset, length };
-        let end = offset.checked_add(length).filter(|end| *end <= self.length).ok_or(past_end)?;
+        let end = offset.checked_add(length).filter(|end| *end <= self.length()).ok_or(past_end)?;
         if buffer.is_empty() {
             return Ok(());
         }
@@ -117,7 +288,7 @@ impl Storage for Disk {
         let span = end.next_multiple_of(block::SECTOR) - start;
         let span = usize::try_from(span).map_err(|_| past_end)?;
         let whole = DmaBuffer::zeroed(span).ok_or(StorageError::InputOutput)?;
-        let whole = self.perform(Request::Read { offset: start, buffer: whole })?;
+        let whole = self.perform(Request::Read { offset: start, length: span, buffer: whole })?;
         let skip = usize::try_from(offset - start).map_err(|_| past_end)?;
         let wanted = whole.get(skip..).and_then(|rest| rest.get(..buffer.len()));
         buffer.copy_from_slice(wanted.ok_or(past_end)?);

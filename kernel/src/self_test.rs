@@ -218,7 +218,7 @@ fn block_device(machine: &Machine) -> Result<(), Error> {
             let Some(buffer) = DmaBuffer::zeroed(length) else {
                 break;
             };
-            match device.submit(Request::Read { offset: next, buffer }) {
+            match device.submit(Request::Read { offset: next, length, buffer }) {
                 Ok(tag) => {
                     starts.insert(tag, next);
                     next += size;
@@ -234,7 +234,9 @@ fn block_device(machine: &Machine) -> Result<(), Error> {
         let done = done.map_err(|error| Error::request(&format!("{error}")))?;
         check(done.result.is_ok(), "a read failed")?;
         let start = starts.remove(&done.tag).unwrap_or(u64::MAX);
-        let buffer = done.buffer.as_deref().unwrap_or_default();
+        let Some(Buffer::Filled(buffer)) = done.buffer else {
+            return failed("a read came back without its buffer");
+        };
         for (word, bytes) in (start / 8..).zip(buffer.chunks_exact(8)) {
             check(bytes == word.to_le_bytes(), "a word is not its own number")?;
         }
@@ -252,13 +254,15 @@ fn read_forever(machine: &Machine) -> Result<(), Error> {
     let mut idle: Vec<DmaBuffer> = (0..32).filter_map(|_| DmaBuffer::zeroed(512)).collect();
     loop {
         for buffer in idle.drain(..) {
-            let submitted = device.submit(Request::Read { offset: 0, buffer });
+            let submitted = device.submit(Request::Read { offset: 0, length: 512, buffer });
             check(submitted.is_ok(), "a read was rejected")?;
         }
         device.notify();
         let done = machine::wait_for(|| device.poll());
         let done = done.map_err(|error| Error::request(&format!("{error}")))?;
-        idle.extend(done.buffer);
+        if let Some(Buffer::Filled(buffer)) = done.buffer {
+            idle.push(buffer);
+        }
     }
 }
 
@@ -282,9 +286,9 @@ fn block_errors(machine: &Machine) -> Result<(), Error> {
     ] {
         let buffer = DmaBuffer::zeroed(1024).ok_or_else(|| Error::request("no memory"))?;
         let request = if write {
-            Request::Write { offset, buffer }
+            Request::Write { offset, range: 0..1024, buffer: Arc::new(buffer) }
         } else {
-            Request::Read { offset, buffer }
+            Request::Read { offset, length: 1024, buffer }
         };
         let reason = device.submit(request).err().map(|rejected| rejected.reason);
         check(reason == Some(expected), &format!("{offset}: {reason:?}, not {expected:?}"))?;

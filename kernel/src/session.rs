@@ -3,19 +3,21 @@
 use alloc::collections::btree_map::{BTreeMap, Entry};
 use alloc::rc::Rc;
 use alloc::string::ToString;
-use alloc::vec::IntoIter;
+use alloc::vec::{IntoIter, Vec};
 use core::cell::RefCell;
 
 use abi::device::{Device, Kind};
-use abi::reply::{Marks, Reference, Reply};
+use abi::reply::{FailureKind, Length, Marks, Reference, Reply};
 use abi::request::{Answer, Operation, References, Request};
 use abi::wire::{self, WireError};
 use drivers::dma::DmaBuffer;
 use drivers::virtio::DeviceError;
+use drivers::virtio::block::Request as BlockRequest;
 use drivers::virtio::console::Console;
-use ops::session::Attach;
+use ops::session::{Allocation, Attach};
 use ops::storage::Storage;
-use ops::{Error, Session};
+use ops::transfer::{Finished, Transfer};
+use ops::{Error, Session, Transfers};
 
 use crate::machine::{self, Disk};
 
@@ -122,7 +124,20 @@ impl Machine {
         let _ = machine::wait_for(|| Ok::<_, DeviceError>(console.reclaim()?.then_some(())));
     }
 
-    /// Waits for the host's answer to a reference.
+    /// Asks the host something, or takes the answer that it gave in an earlier run.
+    fn ask(&self, question: Reply) -> Result<Answer, Attach> {
+        let replayed = self.replayed.as_ref().and_then(|answers| answers.borrow_mut().next());
+        if let Some(answer) = replayed {
+            return Ok(answer);
+        }
+        self.reply(question).map_err(Attach::Broken)?;
+        match self.replayed {
+            Some(_) => Err(Attach::StartOver),
+            None => self.live_answer().map_err(Attach::Broken),
+        }
+    }
+
+    /// Waits for the host's answer.
     fn live_answer(&self) -> Result<Answer, Error> {
         let broken = |error: DeviceError| Error::request(&error.to_string());
         let buffer = DmaBuffer::zeroed(wire::PREFIX + wire::MAX_MESSAGE)
@@ -174,20 +189,76 @@ impl Session for Machine {
     }
 
     fn attach(&self, reference: Reference) -> Result<u8, Attach> {
-        let replayed = self.replayed.as_ref().and_then(|answers| answers.borrow_mut().next());
-        let answer = match (replayed, &self.replayed) {
-            (Some(answer), _) => answer,
-            (None, replay) => {
-                self.reply(Reply::Attach(reference)).map_err(Attach::Broken)?;
-                if replay.is_some() {
-                    return Err(Attach::StartOver);
-                }
-                self.live_answer().map_err(Attach::Broken)?
-            }
-        };
-        match answer {
+        match self.ask(Reply::Attach(reference))? {
             Answer::Attached(device) => self.accept(&device),
             Answer::Refused(reason) => Err(Attach::Refused(reason)),
+            Answer::Reserved(_) => Err(Attach::Broken(Error::request("the answer is no file"))),
         }
+    }
+
+    fn reserve(&self, slot: u8, length: u64) -> Result<(), Error> {
+        let answer =
+            self.ask(Reply::Reserve(Length { slot, length })).map_err(|error| match error {
+                Attach::StartOver => Error::StartOver,
+                Attach::Broken(error) => error,
+                Attach::Refused(reason) => Error::request(&reason),
+            })?;
+        match answer {
+            Answer::Reserved(length) => {
+                let disk = self.disk(slot).ok_or_else(|| Error::empty_slot(slot))?;
+                disk.set_length(length);
+                Ok(())
+            }
+            Answer::Refused(reason) => Err(Error::about(slot, FailureKind::Refused, reason)),
+            Answer::Attached(_) => Err(Error::request("the answer is no length")),
+        }
+    }
+
+    fn allocation(&self, slot: u8, offset: u64) -> Result<Allocation, Error> {
+        let disk = self.disk(slot).ok_or_else(|| Error::empty_slot(slot))?;
+        let kind = FailureKind::InputOutput;
+        disk.allocation(offset).map_err(|error| Error::about(slot, kind, error.to_string()))
+    }
+}
+
+impl Transfers for Machine {
+    type Buffer = DmaBuffer;
+
+    fn buffer(&self, length: usize) -> Result<DmaBuffer, Error> {
+        DmaBuffer::zeroed(length).ok_or_else(|| {
+            let message = "the guest's memory does not suffice".to_string();
+            Error::Failed { device: None, kind: FailureKind::Memory, is_bare: false, message }
+        })
+    }
+
+    fn start(&self, tag: u64, transfer: Transfer<DmaBuffer>) -> Result<(), Error> {
+        let (slot, request) = match transfer {
+            Transfer::Read { slot, offset, length, buffer } => {
+                (slot, BlockRequest::Read { offset, length, buffer })
+            }
+            Transfer::Write { slot, offset, range, buffer } => {
+                (slot, BlockRequest::Write { offset, range, buffer })
+            }
+            Transfer::Zero { slot, offset, length } => {
+                (slot, BlockRequest::WriteZeroes { offset, length, unmap: true })
+            }
+            Transfer::Flush { slot } => (slot, BlockRequest::Flush),
+        };
+        let disk = self.disk(slot).ok_or_else(|| Error::empty_slot(slot))?;
+        let started = disk.start(tag, request);
+        started.map_err(|reason| Error::about(slot, FailureKind::Request, reason.to_string()))
+    }
+
+    fn finish(&self) -> Result<Finished<DmaBuffer>, Error> {
+        let disks: Vec<Rc<Disk>> = self.disks.borrow().values().cloned().collect();
+        let next = machine::wait_for(|| {
+            for disk in &disks {
+                if let Some(finished) = disk.next_finished()? {
+                    return Ok(Some(finished));
+                }
+            }
+            Ok::<_, DeviceError>(None)
+        });
+        next.map_err(|error| Error::request(&error.to_string()))
     }
 }

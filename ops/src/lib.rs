@@ -6,7 +6,9 @@
 //! says is in the words of `abi`, what it learns is in the words of `formats`;
 //! this crate is where the two meet.
 //!
-//! Reading order: [`session`] (the world of an operation), [`cache`], [`info`].
+//! Reading order: [`session`] (the world of an operation), [`open`] and [`cache`] (images),
+//! [`info`]; then [`disk`] (a chain of images is a disk), [`transfer`] and [`engine`] (how
+//! its bytes are moved), [`map`] and [`convert`].
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -16,24 +18,34 @@ extern crate alloc;
 extern crate std;
 
 pub mod cache;
+pub mod convert;
+pub mod disk;
+pub mod engine;
 pub mod info;
+pub mod map;
+pub mod open;
 pub mod session;
 #[cfg(test)]
 mod testing;
+pub mod transfer;
 
 use abi::request::Operation;
 
 pub use formats::storage;
 pub use session::{Error, Session};
+pub use transfer::Transfers;
 
 /// Carries out a request. The replies go to the session.
 ///
 /// # Errors
 ///
 /// What the host is to be told has gone wrong.
-pub fn run(operation: &Operation, session: &dyn Session) -> Result<(), Error> {
+pub fn run<T: Transfers>(operation: &Operation, session: &T) -> Result<(), Error> {
     match operation {
         Operation::Info(request) => info::run(request, session),
+        Operation::Map(request) => map::run(request, session),
+        Operation::Convert(request) => convert::run(request, session),
+        Operation::Create(request) => convert::create(request, session),
         Operation::SelfTest(_) => Err(Error::request("this image has no self-tests")),
     }
 }

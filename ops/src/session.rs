@@ -28,6 +28,29 @@ pub trait Session {
     ///
     /// [`Attach::Refused`] if it may not or cannot be opened.
     fn attach(&self, reference: Reference) -> Result<u8, Attach>;
+
+    /// Makes room in a file that is going to be written to: up to this length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room, or the host starts over to make some.
+    fn reserve(&self, slot: u8, length: u64) -> Result<(), Error>;
+
+    /// Whether a file has data at an offset, or a hole, and how far that goes.
+    ///
+    /// # Errors
+    ///
+    /// If the slot has no file, or the host does not answer.
+    fn allocation(&self, slot: u8, offset: u64) -> Result<Allocation, Error>;
+}
+
+/// What a file has at some place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allocation {
+    /// Whether it is a hole, which reads as zeros.
+    pub is_hole: bool,
+    /// How far that goes, in bytes, never zero.
+    pub length: u64,
 }
 
 /// Why a referenced file is not there.
@@ -71,6 +94,17 @@ impl Error {
     pub fn request(message: &str) -> Self {
         let message = message.to_string();
         Self::Failed { device: None, kind: FailureKind::Request, is_bare: false, message }
+    }
+
+    /// The same failure, without a file to blame.
+    #[must_use]
+    pub fn without_device(self) -> Self {
+        match self {
+            Self::Failed { kind, is_bare, message, .. } => {
+                Self::Failed { device: None, kind, is_bare, message }
+            }
+            Self::StartOver => Self::StartOver,
+        }
     }
 
     /// The slot has no file.

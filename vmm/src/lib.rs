@@ -16,6 +16,7 @@
 
 pub mod backend;
 pub mod cli;
+pub mod creation;
 pub mod devices;
 pub mod file_name;
 pub mod guest_image;
@@ -24,8 +25,10 @@ pub mod image_name;
 pub mod info;
 pub mod kvm;
 pub mod output;
+pub mod progress;
 pub mod qemu;
 pub mod reasons;
 pub mod references;
 pub mod run;
+pub mod target_file;
 pub mod timings;

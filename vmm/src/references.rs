@@ -17,18 +17,22 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::file_name;
-use crate::host_file::{HostFile, Identity, OpenError};
+use crate::host_file::{HostFile, OpenError};
 use crate::output::escape::for_terminal;
 
 /// The rules for one run, and what has been opened by them.
 #[derive(Debug)]
 pub struct References {
-    /// The folder that names may lead into.
-    folder: PathBuf,
-    /// That folder, once something has been opened.
+    /// The folders that names may lead into.
+    folders: Vec<Folder>,
+}
+
+/// A folder that names may lead into.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    /// The folder itself, once something has been opened in it.
     opened: Option<OwnedFd>,
-    /// The images of the chain, to find a circle.
-    chain: Vec<Identity>,
 }
 
 /// Why a file is not opened.
@@ -40,15 +44,19 @@ enum Refusal {
 }
 
 impl References {
-    /// The rules for an image: names may lead into its folder and below.
+    /// The rules for images that the user has named: names may lead into their folders
+    /// and below.
     #[must_use]
-    pub fn of(image: &HostFile) -> Self {
-        let folder = image.path().parent().filter(|folder| !folder.as_os_str().is_empty());
-        Self {
-            folder: folder.unwrap_or(Path::new(".")).to_owned(),
-            opened: None,
-            chain: vec![image.identity()],
+    pub fn of<'image>(images: impl IntoIterator<Item = &'image HostFile>) -> Self {
+        let mut folders: Vec<Folder> = Vec::new();
+        for image in images {
+            let path = image.path().parent().filter(|folder| !folder.as_os_str().is_empty());
+            let path = path.unwrap_or(Path::new("."));
+            if !folders.iter().any(|folder| folder.path == path) {
+                folders.push(Folder { path: path.to_owned(), opened: None });
+            }
         }
+        Self { folders }
     }
 
     /// Opens a file that the image in `from` refers to.
@@ -76,21 +84,27 @@ impl References {
             ReferenceRole::Backing => format!("Could not open '{shown}': {error}"),
             ReferenceRole::Data | ReferenceRole::Extent => error.to_string(),
         };
-        let file = self.open_beneath(path).map_err(|refusal| match refusal {
+        let mut file = self.open_beneath(path).map_err(|refusal| match refusal {
             Refusal::Outside => {
                 format!("Could not open '{shown}': it is outside the folder of the image")
             }
             Refusal::Failed(error) => as_image(error),
         })?;
-        if reference.role == ReferenceRole::Backing {
-            if self.chain.contains(&file.identity()) {
-                return Err(format!("Backing file '{shown}' creates an infinite loop."));
-            }
-            self.chain.push(file.identity());
+        if reference.role == ReferenceRole::Backing && !file.set_above(from) {
+            return Err(format!("Backing file '{shown}' creates an infinite loop."));
         }
         Ok(file)
     }
 
+    /// Opens a file if it lies in one of the folders.
+    fn open_beneath(&mut self, path: &Path) -> Result<HostFile, Refusal> {
+        let opened = self.folders.iter_mut().map(|folder| folder.open_beneath(path));
+        let decides = |opened: &Result<HostFile, Refusal>| !matches!(opened, Err(Refusal::Outside));
+        opened.into_iter().find(decides).unwrap_or(Err(Refusal::Outside))
+    }
+}
+
+impl Folder {
     /// Opens a file if it lies in the folder.
     fn open_beneath(&mut self, path: &Path) -> Result<HostFile, Refusal> {
         let failed = |errno: Errno| {
@@ -102,7 +116,7 @@ impl References {
             Some(folder) => folder,
             None => {
                 let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                let folder = rustix::fs::open(&self.folder, flags, Mode::empty());
+                let folder = rustix::fs::open(&self.path, flags, Mode::empty());
                 self.opened.insert(folder.map_err(failed)?)
             }
         };
@@ -128,12 +142,12 @@ impl References {
     /// the last word on that.
     fn relative(&self, path: &Path) -> Option<PathBuf> {
         let absolute = std::path::absolute(path).ok()?;
-        let folder = std::path::absolute(&self.folder).ok()?;
+        let folder = std::path::absolute(&self.path).ok()?;
         if let Ok(relative) = absolute.strip_prefix(&folder) {
             return Some(relative.to_owned());
         }
         // An absolute name may spell the folder as it really is.
-        let real = std::fs::canonicalize(&self.folder).ok()?;
+        let real = std::fs::canonicalize(&self.path).ok()?;
         absolute.strip_prefix(real).ok().map(Path::to_owned)
     }
 }
@@ -171,7 +185,7 @@ mod tests {
                 role: ReferenceRole::Backing,
                 path: Text::truncated(name.as_bytes()),
             };
-            References::of(&image).open(&reference, &image)
+            References::of([&image]).open(&reference, &image)
         }
     }
 

@@ -46,6 +46,8 @@ pub struct Job<'a> {
 pub struct Budget {
     /// Time, from the first instruction.
     pub time: Duration,
+    /// Whether every sign of life gives it that time anew.
+    pub is_renewed: bool,
     /// Bytes of replies.
     pub replies: u64,
 }

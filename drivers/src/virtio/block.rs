@@ -1,9 +1,11 @@
 //! Block devices (virtio 1.2, section 5.2), many requests at a time.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::offset_of;
+use core::ops::Range;
 
 use thiserror::Error;
 
@@ -15,8 +17,11 @@ use crate::dma::DmaBuffer;
 pub const DEVICE_ID: u32 = 2;
 
 /// What this driver can make use of.
-pub const FEATURES: Features =
-    Features::VERSION_1.union(Features::EVENT_INDEX).union(Features::BLOCK_FLUSH);
+pub const FEATURES: Features = Features::VERSION_1
+    .union(Features::EVENT_INDEX)
+    .union(Features::BLOCK_FLUSH)
+    .union(Features::BLOCK_WRITE_ZEROES)
+    .union(Features::BLOCK_HOLES);
 
 /// The unit of the standard, in bytes: offsets and lengths are multiples of it.
 pub const SECTOR: u64 = 512;
@@ -28,6 +33,12 @@ const REQUEST_QUEUE: u16 = 0;
 const TYPE_IN: u32 = 0;
 const TYPE_OUT: u32 = 1;
 const TYPE_FLUSH: u32 = 4;
+const TYPE_WRITE_ZEROES: u32 = 13;
+/// Not of the standard: which parts are data.
+const TYPE_HOLES: u32 = 0x8000_0001;
+
+/// "Give the room back", of a request to write zeros (section 5.2.6).
+const UNMAP: u32 = 1;
 
 /// What the device writes when a request is done (section 5.2.6).
 const STATUS_OK: u8 = 0;
@@ -44,40 +55,83 @@ struct Header {
     sector: u64,
 }
 
+/// Which sectors are to be zeros (section 5.2.6).
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+struct Zeroes {
+    sector: u64,
+    sectors: u32,
+    flags: u32,
+}
+
 /// What a request needs besides its data.
 #[derive(Debug, Default)]
 #[repr(C)]
 struct Frame {
     header: Header,
+    zeroes: Zeroes,
     status: u8,
 }
 
 const HEADER_SIZE: u32 = 16;
+const ZEROES_SIZE: u32 = 16;
 
 const _: () = {
     assert!(offset_of!(Frame, header) == 0);
-    assert!(offset_of!(Frame, status) == HEADER_SIZE as usize);
+    assert!(offset_of!(Frame, zeroes) == HEADER_SIZE as usize);
+    assert!(offset_of!(Frame, status) == (HEADER_SIZE + ZEROES_SIZE) as usize);
 };
 
-/// Something for the device to do.
+/// Something for the device to do. Offsets and lengths are in bytes and multiples of
+/// [`SECTOR`].
 #[derive(Debug)]
 pub enum Request {
-    /// Fill a buffer from a byte offset.
+    /// Fill the first bytes of a buffer.
     Read {
-        /// Where from: a multiple of [`SECTOR`].
+        /// Where from.
         offset: u64,
-        /// How much is the buffer's length, a multiple of [`SECTOR`].
+        /// How many bytes.
+        length: usize,
+        /// Where to.
         buffer: DmaBuffer,
     },
-    /// Store a buffer at a byte offset.
+    /// Store a part of a buffer.
     Write {
-        /// Where to: a multiple of [`SECTOR`].
+        /// Where to.
         offset: u64,
-        /// How much is the buffer's length, a multiple of [`SECTOR`].
+        /// Which bytes of the buffer.
+        range: Range<usize>,
+        /// Where from. Others may read it meanwhile, or have it written as well.
+        buffer: Arc<DmaBuffer>,
+    },
+    /// Make a range zeros.
+    WriteZeroes {
+        /// Where it starts.
+        offset: u64,
+        /// How long it is.
+        length: u64,
+        /// The room that it takes may be given back.
+        unmap: bool,
+    },
+    /// Fill a buffer with what is known of the holes behind an offset, in the words
+    /// that driver and device agree on.
+    Holes {
+        /// Where to look.
+        offset: u64,
+        /// Where to.
         buffer: DmaBuffer,
     },
     /// Make everything written so far durable.
     Flush,
+}
+
+/// A buffer that a request came with.
+#[derive(Debug)]
+pub enum Buffer {
+    /// The device filled it.
+    Filled(DmaBuffer),
+    /// The device read it.
+    Stored(Arc<DmaBuffer>),
 }
 
 /// Which request a completion belongs to.
@@ -90,7 +144,7 @@ pub struct Completion {
     /// What [`BlockDevice::submit`] returned for it.
     pub tag: Tag,
     /// The buffer that came with it.
-    pub buffer: Option<DmaBuffer>,
+    pub buffer: Option<Buffer>,
     /// How it went. The buffer of a read that failed holds anything.
     pub result: Result<(), RequestError>,
 }
@@ -132,18 +186,44 @@ pub enum RejectReason {
     ReadOnly,
 }
 
+/// Data of a request, as the device sees it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Data {
+    address: u64,
+    length: usize,
+    /// Whether the device writes it.
+    writable: bool,
+}
+
 impl Request {
-    fn buffer(&self) -> Option<&DmaBuffer> {
+    /// The data, if it lies in the buffer.
+    fn data(&self) -> Option<Data> {
         match self {
-            Self::Read { buffer, .. } | Self::Write { buffer, .. } => Some(buffer),
-            Self::Flush => None,
+            Self::Read { length, buffer, .. } => (*length <= buffer.len()).then_some(Data {
+                address: buffer.address(),
+                length: *length,
+                writable: true,
+            }),
+            Self::Holes { buffer, .. } => {
+                Some(Data { address: buffer.address(), length: buffer.len(), writable: true })
+            }
+            Self::Write { range, buffer, .. } => {
+                let length = buffer.get(range.clone())?.len();
+                Some(Data {
+                    address: buffer.address() + range.start as u64,
+                    length,
+                    writable: false,
+                })
+            }
+            Self::WriteZeroes { .. } | Self::Flush => Some(Data::default()),
         }
     }
 
-    fn into_buffer(self) -> Option<DmaBuffer> {
+    fn into_buffer(self) -> Option<Buffer> {
         match self {
-            Self::Read { buffer, .. } | Self::Write { buffer, .. } => Some(buffer),
-            Self::Flush => None,
+            Self::Read { buffer, .. } | Self::Holes { buffer, .. } => Some(Buffer::Filled(buffer)),
+            Self::Write { buffer, .. } => Some(Buffer::Stored(buffer)),
+            Self::WriteZeroes { .. } | Self::Flush => None,
         }
     }
 }
@@ -157,7 +237,7 @@ pub struct BlockDevice {
     /// The frame of a chain has the index of its first descriptor.
     frames: Frames,
     /// The buffers in the hands of the device.
-    in_flight: ByHead<Option<DmaBuffer>>,
+    in_flight: ByHead<Option<Buffer>>,
 }
 
 impl BlockDevice {
@@ -182,6 +262,17 @@ impl BlockDevice {
             frames: Frames::new(rings.size),
             in_flight: ByHead::new(rings.size),
         })
+    }
+
+    /// Lets the device be longer, or shorter, from now on. The host has the last word.
+    pub fn set_length(&mut self, length: u64) {
+        self.sectors = length.div_ceil(SECTOR);
+    }
+
+    /// Whether the device can tell where it has holes.
+    #[must_use]
+    pub fn knows_holes(&self) -> bool {
+        self.device.features.contains(Features::BLOCK_HOLES)
     }
 
     /// The device's capacity in bytes: its length rounded up to whole sectors.
@@ -234,50 +325,64 @@ impl BlockDevice {
 
     /// Puts a request into the queue. Its buffer stays where it is.
     fn enqueue(&mut self, request: &Request) -> Result<u16, RejectReason> {
-        let header = self.header(request)?;
+        let (data, header, zeroes) = self.check(request)?;
         // The chain that is added next starts at this descriptor.
         let head = self.queue.next_head().ok_or(RejectReason::Full)?;
-        let frame = self.frames.prepare(head, header).ok_or(RejectReason::Full)?;
+        let frame = self.frames.prepare(head, header, zeroes).ok_or(RejectReason::Full)?;
         let segment = |address, length, writable| Segment { address, length, writable };
         let header = segment(frame, HEADER_SIZE, false);
-        let status = segment(frame + u64::from(HEADER_SIZE), 1, true);
-        let data = match request.buffer() {
-            Some(buffer) => {
-                let length = u32::try_from(buffer.len()).map_err(|_| RejectReason::Misaligned)?;
-                Some(segment(buffer.address(), length, matches!(request, Request::Read { .. })))
+        let status = segment(frame + u64::from(HEADER_SIZE + ZEROES_SIZE), 1, true);
+        let middle = match request {
+            Request::WriteZeroes { .. } => {
+                Some(segment(frame + u64::from(HEADER_SIZE), ZEROES_SIZE, false))
             }
-            None => None,
+            Request::Flush => None,
+            _ => {
+                let length = u32::try_from(data.length).map_err(|_| RejectReason::Misaligned)?;
+                Some(segment(data.address, length, data.writable))
+            }
         };
-        let chain = [header, data.unwrap_or(status), status];
-        let chain = if data.is_some() { &chain[..] } else { &chain[..2] };
+        let chain = [header, middle.unwrap_or(status), status];
+        let chain = if middle.is_some() { &chain[..] } else { &chain[..2] };
         #[expect(unsafe_code, reason = "hands buffers to the device")]
         // SAFETY: frames live as long as the queue, and this one is not used
         // again before its chain comes back; the buffer moves to `in_flight`
-        // until then, and `drop` leaks it if it never does.
+        // until then, and `drop` leaks it if it never does. A buffer that is shared
+        // is only read, by the device as by its other owners.
         let added = unsafe { self.queue.add(chain) };
         added.ok_or(RejectReason::Full)
     }
 
-    /// The header of a request that makes sense.
-    fn header(&self, request: &Request) -> Result<Header, RejectReason> {
-        let (kind, offset) = match request {
-            Request::Read { offset, .. } => (TYPE_IN, *offset),
-            Request::Write { offset, .. } => (TYPE_OUT, *offset),
-            Request::Flush => (TYPE_FLUSH, 0),
+    /// What the device is told of a request that makes sense.
+    fn check(&self, request: &Request) -> Result<(Data, Header, Zeroes), RejectReason> {
+        let data = request.data().ok_or(RejectReason::Misaligned)?;
+        let mut zeroes = Zeroes::default();
+        let (kind, offset, length) = match request {
+            Request::Read { offset, .. } => (TYPE_IN, *offset, data.length as u64),
+            Request::Write { offset, .. } => (TYPE_OUT, *offset, data.length as u64),
+            Request::WriteZeroes { offset, length, unmap } => {
+                let sectors = u32::try_from(length / SECTOR).map_err(|_| RejectReason::PastEnd)?;
+                let flags = if *unmap { UNMAP } else { 0 };
+                zeroes = Zeroes { sector: offset / SECTOR, sectors, flags };
+                (TYPE_WRITE_ZEROES, *offset, *length)
+            }
+            Request::Holes { offset, .. } => (TYPE_HOLES, *offset, 0),
+            Request::Flush => (TYPE_FLUSH, 0, 0),
         };
-        if kind != TYPE_IN && !self.writable {
+        let writes = !matches!(kind, TYPE_IN | TYPE_HOLES);
+        if writes && !self.writable {
             return Err(RejectReason::ReadOnly);
         }
-        let length = request.buffer().map_or(0, |buffer| buffer.len() as u64);
         if !offset.is_multiple_of(SECTOR) || !length.is_multiple_of(SECTOR) {
             return Err(RejectReason::Misaligned);
         }
         match offset.checked_add(length) {
-            Some(end) if end <= self.capacity() => {
-                Ok(Header { kind, reserved: 0, sector: offset / SECTOR })
-            }
-            _ => Err(RejectReason::PastEnd),
+            Some(end) if end <= self.capacity() => {}
+            _ => return Err(RejectReason::PastEnd),
         }
+        // Zeros have their place in the data (section 5.2.6).
+        let sector = if kind == TYPE_WRITE_ZEROES { 0 } else { offset / SECTOR };
+        Ok((data, Header { kind, reserved: 0, sector }, zeroes))
     }
 }
 
@@ -306,10 +411,10 @@ impl Frames {
         Self((0..count).map(|_| UnsafeCell::default()).collect())
     }
 
-    /// Fills in the header of a frame that no device uses, and returns its address.
-    fn prepare(&mut self, index: u16, header: Header) -> Option<u64> {
+    /// Fills in a frame that no device uses, and returns its address.
+    fn prepare(&mut self, index: u16, header: Header, zeroes: Zeroes) -> Option<u64> {
         let frame = self.0.get_mut(usize::from(index))?;
-        *frame.get_mut() = Frame { header, status: STATUS_PENDING };
+        *frame.get_mut() = Frame { header, zeroes, status: STATUS_PENDING };
         Some(frame.get().expose_provenance() as u64)
     }
 

@@ -29,6 +29,11 @@ bitflags! {
         const BLOCK_READ_ONLY = 1 << 5;
         /// Block: it has a write cache that can be flushed.
         const BLOCK_FLUSH = 1 << 9;
+        /// Block: it can write zeros without being given them.
+        const BLOCK_WRITE_ZEROES = 1 << 14;
+        /// Block: it tells which parts of it are holes. Not of the standard, which
+        /// leaves this bit to the type of the device.
+        const BLOCK_HOLES = 1 << 50;
         /// Ring: notifications are suppressed by index rather than by flag.
         const EVENT_INDEX = 1 << 29;
         /// The device follows version 1 of the standard.

@@ -129,6 +129,10 @@ impl Image for RawImage {
         Ok(Extent { length: limit, content: Content::Data(Place::own(place)) })
     }
 
+    fn shows_holes(&self) -> bool {
+        true
+    }
+
     fn disk(&self) -> Option<&dyn Storage> {
         Some(&self.disk)
     }

@@ -1,20 +1,23 @@
 use alloc::vec;
 
 use abi::info::{Content, Format, Image, Window};
+use abi::source::Source;
+use abi::text::Text;
 
 use super::*;
 use crate::testing::World;
 
+fn source() -> Source {
+    let extension = Text::default();
+    Source { slot: 0, format: None, extension, window: None, snapshot: None }
+}
+
 fn request() -> Request {
-    Request {
-        image: 0,
-        format: None,
-        extension: Text::default(),
-        window: None,
-        follow: false,
-        max_depth: 8,
-        contents: false,
-    }
+    Request { image: source(), follow: false, max_depth: 8, contents: false }
+}
+
+fn windowed(request: &Request, window: Option<Window>) -> Request {
+    Request { image: Source { window, ..request.image.clone() }, ..request.clone() }
 }
 
 fn images(world: &World) -> Vec<Image> {
@@ -37,7 +40,11 @@ fn bytes_are_a_raw_image() {
 fn a_window_of_a_raw_image_is_one_too() {
     let world = World::with_image(vec![7; 4096]);
     let window = Some(Window { offset: 512, size: Some(1024) });
-    run(&Request { window, format: Some(Format::Raw), ..request() }, &world).unwrap();
+    run(
+        &Request { image: Source { window, format: Some(Format::Raw), ..source() }, ..request() },
+        &world,
+    )
+    .unwrap();
     assert_eq!(images(&world)[0].virtual_size, 1024);
 }
 
@@ -65,14 +72,15 @@ fn contents_are_told_if_they_are_wanted() {
     let whole = [vec![0; 512], disk].concat();
     assert_eq!(contents(&wanted, whole.clone()), []);
     let window = Some(Window { offset: 512, size: None });
-    assert_eq!(contents(&Request { window, ..wanted.clone() }, whole.clone()), mbr);
+    assert_eq!(contents(&windowed(&wanted, window), whole.clone()), mbr);
     let window = Some(Window { offset: 512, size: Some(1536) });
-    assert_eq!(contents(&Request { window, ..wanted }, whole), []);
+    assert_eq!(contents(&windowed(&wanted, window), whole), []);
 }
 
 #[test]
 fn a_slot_without_a_file_is_an_error() {
     let world = World::with_image(vec![]);
-    let error = run(&Request { image: 5, ..request() }, &world).unwrap_err();
+    let error =
+        run(&Request { image: Source { slot: 5, ..source() }, ..request() }, &world).unwrap_err();
     assert_eq!(error, Error::empty_slot(5));
 }

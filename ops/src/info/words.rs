@@ -14,7 +14,6 @@ use formats::image::{
     Backing, Bitmap, Description, Extent, ExtentFile, KeyCost, KeySlot, KeySlot2, Luks, Luks2,
     Part, Qcow2, Qcow2Encryption, Qcow2Version3, Snapshot, Specific, Vmdk,
 };
-use formats::{Error as FormatError, ErrorKind};
 
 use crate::session::Error;
 
@@ -39,19 +38,6 @@ pub fn image(slot: u8, format: &str, description: &Description) -> Result<info::
             .transpose()?,
         specific: description.specific.as_ref().map(|it| specific(slot, it)).transpose()?,
     })
-}
-
-/// A failure of a format.
-#[must_use]
-pub fn failure(slot: u8, error: &FormatError) -> Error {
-    let kind = match error.kind() {
-        ErrorKind::NotThisFormat => FailureKind::NotThisFormat,
-        ErrorKind::Unsupported => FailureKind::Unsupported,
-        ErrorKind::Corrupt => FailureKind::Corrupt,
-        ErrorKind::InputOutput => FailureKind::InputOutput,
-    };
-    let is_bare = error.is_bare();
-    Error::Failed { device: Some(slot), kind, is_bare, message: error.to_string() }
 }
 
 /// A part of an image.

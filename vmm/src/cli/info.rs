@@ -6,23 +6,17 @@ use std::time::Instant;
 
 use abi::info::{Format, Request};
 use abi::request::Operation;
-use abi::text::Text;
 
 use super::image::ImageArgs;
 use super::machine::MachineArgs;
+use super::source::{MAX_DEPTH, Named, explain};
 use super::{Program, usage};
-use crate::host_file::HostFile;
-use crate::image_name::ImageName;
 use crate::info::{Collector, Node, text};
-use crate::output::escape::for_terminal;
 use crate::output::json::pretty;
 use crate::output::value::Value;
 use crate::reasons::on_one_line;
 use crate::references::References;
-use crate::run::{FIRST_FILE_SLOT, Job, Outcome, RunError, file_in_slot};
-
-/// How many images a backing chain may have.
-const MAX_DEPTH: u32 = 64;
+use crate::run::{FIRST_FILE_SLOT, Job, Outcome};
 
 /// Show what an image is: its format, its size, what it refers to.
 ///
@@ -97,24 +91,16 @@ fn render(nodes: &[Node], json: bool, chain: bool) -> String {
 fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<Node>, String> {
     let started = Instant::now();
     let machine = &arguments.machine;
-    let said = for_terminal(std::os::unix::ffi::OsStrExt::as_bytes(name.as_os_str()));
-    let cannot = |reason: String| format!("Could not open '{said}': {reason}");
-
-    let name = arguments.image.name(name).map_err(|error| cannot(error.to_string()))?;
-    let format = known_format(&name).map_err(cannot)?;
-    let file = HostFile::open(&name.path).map_err(|error| cannot(error.to_string()))?;
+    let (named, file) = Named::open(&arguments.image, name)?;
     let image = machine.image().map_err(|error| on_one_line(&error))?;
     let prepared = started.elapsed();
     let backend = machine.backend(program).map_err(|error| on_one_line(&error))?;
-    let references = References::of(&file);
+    let references = References::of([&file]);
     let mut collector = Collector::new(references);
     let job = Job {
         image: &image,
         operation: Operation::Info(Request {
-            image: FIRST_FILE_SLOT,
-            format,
-            extension: Text::truncated(&name.extension),
-            window: name.window,
+            image: named.source(FIRST_FILE_SLOT, None),
             follow: arguments.backing_chain,
             max_depth: MAX_DEPTH,
             contents: arguments.contents,
@@ -123,9 +109,11 @@ fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<
         memory_end: machine.memory_end(),
         budget: machine.info_budget(),
     };
-    let shown = for_terminal(&name.shown);
-    let outcome =
-        backend.run(job, &mut collector).map_err(|error| explain(&error, &said, &shown))?;
+    let named = [named];
+    let outcome = backend
+        .run(job, &mut collector)
+        .map_err(|error| explain(&error, &named, FIRST_FILE_SLOT))?;
+    let [named] = named;
 
     let images = collector.into_images();
     if !arguments.image.force_share {
@@ -133,52 +121,17 @@ fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<
     }
     let nodes = images.iter().enumerate().map(|(depth, described)| {
         // Only the first was named by the user.
-        let shown = (depth == 0).then_some(name.shown.as_slice());
+        let shown = (depth == 0).then_some(named.name.shown.as_slice());
         Node::new(described, shown, |slot| outcome.file(slot), arguments.contents)
     });
     let nodes: Option<Vec<_>> = nodes.collect();
     let mut timings = outcome.timings.clone();
     timings.add("before the VM", prepared);
     machine.say_timings(program, &timings);
+    let said = &named.said;
     nodes
         .filter(|nodes| !nodes.is_empty())
         .ok_or_else(|| format!("the guest gave no sensible description of '{said}'"))
-}
-
-/// The format that the user said the image has.
-fn known_format(name: &ImageName) -> Result<Option<Format>, String> {
-    let Some(driver) = name.driver.as_deref() else {
-        return Ok(None);
-    };
-    match Format::from_name(driver) {
-        Some(format) => Ok(Some(format)),
-        None => Err(format!("Unknown driver '{}'", for_terminal(driver.as_bytes()))),
-    }
-}
-
-/// A failure in qemu-img's words. The user `said` what the image is, which is
-/// `shown` as a file name.
-fn explain(error: &RunError, said: &str, shown: &str) -> String {
-    match error {
-        RunError::Failed { failure, files } => {
-            let message = for_terminal(failure.message.as_bytes());
-            let Some(slot) = failure.device else {
-                return message;
-            };
-            // The image is called as the user did; others have a name of their own.
-            let file = file_in_slot(files, slot).filter(|_| slot != FIRST_FILE_SLOT);
-            let file = file.map(HostFile::shown_name);
-            let said = file.as_deref().unwrap_or(said);
-            if failure.is_bare {
-                // qemu puts the name before the system's word, and qemu-img
-                // before what it hears from qemu.
-                let shown = file.as_deref().unwrap_or(shown);
-                return format!("Could not open '{said}': Could not open '{shown}': {message}");
-            }
-            format!("Could not open '{said}': {message}")
-        }
-        other => format!("Could not open '{said}': {}", on_one_line(other)),
-    }
 }
 
 /// Whether another process writes to one of the images. A raw image may be

@@ -52,6 +52,10 @@ const DEBUGGING_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// machine without KVM.
 const INFO_TIME: Duration = Duration::from_secs(60);
 
+/// How long a guest may be silent that has much to do: a hundred times what the dearest
+/// piece of work takes on a slow machine without KVM.
+const SILENCE: Duration = Duration::from_secs(120);
+
 impl MachineArgs {
     /// The machine that the user wants.
     ///
@@ -91,7 +95,13 @@ impl MachineArgs {
     #[must_use]
     pub fn info_budget(&self) -> Budget {
         let time = if self.gdb.is_some() { DEBUGGING_TIME } else { INFO_TIME };
-        Budget { time, replies: wire::MAX_STREAM }
+        Budget { time, is_renewed: false, replies: wire::MAX_STREAM }
+    }
+
+    /// What a run may use that takes as long as there is to do.
+    #[must_use]
+    pub fn long_budget(&self) -> Budget {
+        Budget { time: SILENCE, is_renewed: true, replies: u64::MAX }
     }
 
     /// Says where the time went, if the user wants to know.

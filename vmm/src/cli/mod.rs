@@ -8,9 +8,11 @@
 //! that make no sense), [`machine`] (flags of our own), [`image`] (flags that
 //! name an image), then a file for each command: [`info`].
 
+pub mod convert;
 pub mod image;
 pub mod info;
 pub mod machine;
+pub mod source;
 pub mod usage;
 
 use std::ffi::OsString;
@@ -55,6 +57,7 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Convert(convert::Args),
     Info(info::Args),
 }
 
@@ -103,6 +106,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Cli::try_parse_from(&arguments) {
         Ok(Cli { version: true, .. }) => program.print(&version(&program.name)),
         Ok(Cli { command: Some(Command::Info(arguments)), .. }) => info::run(&program, &arguments),
+        Ok(Cli { command: Some(Command::Convert(arguments)), .. }) => {
+            convert::run(&program, &arguments)
+        }
         Ok(Cli { command: None, .. }) => usage::fail(&program, None, "Not enough arguments"),
         Err(error) => usage::explain(&program, &arguments, &error),
     }

@@ -4,13 +4,14 @@
 //! decided here, whatever it asks: an input is never written to, and nothing
 //! beyond the capacity exists.
 
-use abi::layout;
+use abi::{holes, layout};
 use vm_memory::{Bytes, GuestMemoryBackend, GuestMemoryMmap, VolatileSlice};
 
 use super::DeviceError;
 use super::queue::{Chain, DeviceQueue};
 use super::volatile_io;
 use crate::host_file::HostFile;
+use crate::host_file::output::Output;
 
 /// The unit of offsets in a request, in bytes.
 const SECTOR: u64 = 512;
@@ -23,6 +24,16 @@ const MAX_TRANSFER: u64 = 16 << 20;
 const TYPE_IN: u32 = 0;
 const TYPE_OUT: u32 = 1;
 const TYPE_FLUSH: u32 = 4;
+const TYPE_WRITE_ZEROES: u32 = 13;
+/// Not of the standard: which parts are data (`abi::holes`).
+const TYPE_HOLES: u32 = 0x8000_0001;
+
+/// The length of what a request to write zeros says: the first sector, how many, flags.
+const ZEROES: usize = 16;
+
+/// The features of a block device besides those of every device (section 5.2.3): it
+/// flushes, writes zeros, and tells its holes.
+pub const FEATURES: u64 = super::queue::FEATURES | 1 << 9 | 1 << 14 | 1 << 50;
 
 /// What the guest reads when a request is done (section 5.2.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,19 +118,26 @@ impl Block {
     fn perform(&self, request: &Request<'_>) -> Result<u64, Status> {
         match request.kind {
             TYPE_IN if request.into_guest => self.read(request),
-            // Every file is an input so far, and inputs are not written to.
-            TYPE_OUT | TYPE_FLUSH => Err(Status::InputOutput),
-            TYPE_IN => Err(Status::InputOutput),
+            TYPE_HOLES if request.into_guest => self.tell_holes(request),
+            TYPE_OUT if !request.into_guest => self.write(request),
+            TYPE_WRITE_ZEROES if !request.into_guest => self.write_zeroes(request),
+            TYPE_FLUSH => self.flush(),
+            TYPE_IN | TYPE_OUT | TYPE_HOLES | TYPE_WRITE_ZEROES => Err(Status::InputOutput),
             _ => Err(Status::Unsupported),
         }
     }
 
+    /// Where a request starts, in bytes, if all of it lies below the capacity.
+    fn start(sector: u64, size: u64, capacity: u64) -> Result<u64, Status> {
+        let start = sector.checked_mul(SECTOR).ok_or(Status::InputOutput)?;
+        let end = start.checked_add(size).ok_or(Status::InputOutput)?;
+        if end <= capacity { Ok(start) } else { Err(Status::InputOutput) }
+    }
+
     fn read(&self, request: &Request<'_>) -> Result<u64, Status> {
-        let size: u64 = request.data.iter().map(|slice| slice.len() as u64).sum();
+        let size = request.size();
         let capacity = self.file.length().next_multiple_of(SECTOR);
-        let start = request.sector.checked_mul(SECTOR).ok_or(Status::InputOutput)?;
-        let end = start.checked_add(size).filter(|end| *end <= capacity);
-        let end = end.ok_or(Status::InputOutput)?;
+        let start = Self::start(request.sector, size, capacity)?;
         let mut offset = start;
         for slice in &request.data {
             let length = slice.len() as u64;
@@ -135,11 +153,71 @@ impl Block {
             }
             offset += length;
         }
-        Ok(end - start)
+        Ok(size)
+    }
+
+    /// The file as one that is written to, which inputs are not, whatever the guest asks.
+    fn output(&self) -> Result<&Output, Status> {
+        self.file.output().ok_or(Status::InputOutput)
+    }
+
+    fn write(&self, request: &Request<'_>) -> Result<u64, Status> {
+        let output = self.output()?;
+        let mut offset = Self::start(request.sector, request.size(), output.capacity())?;
+        for slice in &request.data {
+            let written = volatile_io::write_all_at(self.file.as_fd(), slice, offset);
+            written.map_err(|error| failed(output, error))?;
+            offset += slice.len() as u64;
+        }
+        Ok(0)
+    }
+
+    fn write_zeroes(&self, request: &Request<'_>) -> Result<u64, Status> {
+        let output = self.output()?;
+        let [slice] = request.data.as_slice() else {
+            return Err(Status::Unsupported);
+        };
+        let mut range = [0_u8; ZEROES];
+        if slice.len() != ZEROES {
+            return Err(Status::Unsupported);
+        }
+        slice.copy_to(&mut range);
+        let [sector @ .., s0, s1, s2, s3, _, _, _, _] = range;
+        let size = u64::from(u32::from_le_bytes([s0, s1, s2, s3])) * SECTOR;
+        let sector = u64::from_le_bytes(sector);
+        let start = Self::start(sector, size, output.capacity())?;
+        // One that is new is zeros wherever nothing was written, but the guest may have
+        // written there before.
+        output.zero(self.file.as_fd(), start, size).map_err(|error| failed(output, error))?;
+        Ok(0)
+    }
+
+    fn flush(&self) -> Result<u64, Status> {
+        let output = self.output()?;
+        output.flush(self.file.as_fd()).map_err(|error| failed(output, error))?;
+        Ok(0)
+    }
+
+    fn tell_holes(&self, request: &Request<'_>) -> Result<u64, Status> {
+        let [slice] = request.data.as_slice() else {
+            return Err(Status::Unsupported);
+        };
+        if slice.len() != holes::ANSWER {
+            return Err(Status::Unsupported);
+        }
+        let start = request.sector.checked_mul(SECTOR).ok_or(Status::InputOutput)?;
+        let ranges = self.file.data_ranges(start, holes::MAX_RANGES);
+        slice.copy_from(&ranges.to_bytes());
+        Ok(holes::ANSWER as u64)
     }
 }
 
 impl<'memory> Request<'memory> {
+    /// The size of its data in bytes.
+    fn size(&self) -> u64 {
+        self.data.iter().map(|slice| slice.len() as u64).sum()
+    }
+
     /// Takes a request out of a chain: a header of 16 bytes, data, and a byte
     /// for the status, each in descriptors of its own.
     fn parse(chain: Chain<'memory>, memory: &'memory GuestMemoryMmap) -> Result<Self, DeviceError> {
@@ -172,6 +250,12 @@ impl<'memory> Request<'memory> {
             status: slice(memory, &last)?,
         })
     }
+}
+
+/// The status of a write that failed. The guest need not know why; the user does.
+fn failed(output: &Output, error: std::io::Error) -> Status {
+    output.note(error);
+    Status::InputOutput
 }
 
 /// The guest memory of a descriptor.

@@ -1,4 +1,4 @@
-//! Reads from files straight into guest memory.
+//! Reads from files straight into guest memory, and writes straight from it.
 #![expect(unsafe_code, reason = "passes guest memory to the kernel")]
 
 use std::io;
@@ -17,17 +17,49 @@ pub fn read_exact_at(
     offset: u64,
 ) -> io::Result<()> {
     let guard = target.ptr_guard_mut();
-    let mut done = 0;
-    while done < target.len() {
-        let position = libc::off_t::try_from(offset + done as u64)
-            .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    move_all(target.len(), offset, io::ErrorKind::UnexpectedEof, |done, position| {
         let place = guard.as_ptr().wrapping_add(done).cast();
         // SAFETY: the slice is guest memory, mapped for as long as the guard
         // lives, and what the kernel writes stays inside of it. The guest may
         // write there at the same time, but no reference to it exists.
-        let count = unsafe { libc::pread(file.as_raw_fd(), place, target.len() - done, position) };
-        match usize::try_from(count) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+        unsafe { libc::pread(file.as_raw_fd(), place, target.len() - done, position) }
+    })
+}
+
+/// Writes guest memory to a file at an offset.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn write_all_at(
+    file: BorrowedFd<'_>,
+    source: &VolatileSlice<'_>,
+    offset: u64,
+) -> io::Result<()> {
+    let guard = source.ptr_guard();
+    move_all(source.len(), offset, io::ErrorKind::WriteZero, |done, position| {
+        let place = guard.as_ptr().wrapping_add(done).cast();
+        // SAFETY: the slice is guest memory, mapped for as long as the guard
+        // lives, and the kernel reads no more than it. The guest may write there
+        // at the same time, so that anything may be written, but no reference to
+        // it exists.
+        unsafe { libc::pwrite(file.as_raw_fd(), place, source.len() - done, position) }
+    })
+}
+
+/// Calls `step` with what is done and where to go on in the file, until all is done.
+fn move_all(
+    length: usize,
+    offset: u64,
+    end: io::ErrorKind,
+    mut step: impl FnMut(usize, libc::off_t) -> libc::ssize_t,
+) -> io::Result<()> {
+    let mut done = 0;
+    while done < length {
+        let position = libc::off_t::try_from(offset + done as u64)
+            .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        match usize::try_from(step(done, position)) {
+            Ok(0) => return Err(end.into()),
             Ok(count) => done += count,
             Err(_) => match io::Error::last_os_error() {
                 error if error.kind() == io::ErrorKind::Interrupted => {}

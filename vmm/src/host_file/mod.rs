@@ -3,6 +3,7 @@
 //! The host knows a file's name, its length and how much room it takes on disk,
 //! and never looks inside.
 
+pub mod output;
 pub mod queries;
 
 use std::fs::{File, OpenOptions};
@@ -12,12 +13,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use abi::device::{Block, Device, Kind, Wiring};
+use abi::device::{Block, Device, Holes, Kind, Wiring};
+use abi::holes::Ranges;
+use rustix::fs::SeekFrom as Seeking;
+use rustix::io::Errno;
 use thiserror::Error;
 
+use self::output::Output;
 use crate::reasons::reason;
 
-/// A file, opened for reading.
+/// A file that a guest may see.
 #[derive(Debug)]
 pub struct HostFile {
     file: File,
@@ -26,7 +31,15 @@ pub struct HostFile {
     allocated: u64,
     identity: Identity,
     is_device: bool,
+    /// What may be done to it, if it is written to.
+    output: Option<Output>,
+    /// The images over it in the chain.
+    above: Vec<Identity>,
 }
+
+/// How many ranges of data a guest is told of if it cannot ask. The request has room for
+/// as many of all files; behind them, all is data.
+const MAX_LISTED: usize = 1000;
 
 /// Which file it is, whatever its name: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,7 +115,60 @@ impl HostFile {
             allocated: metadata.blocks() * 512,
             identity: Identity { device: metadata.dev(), inode: metadata.ino() },
             is_device,
+            output: None,
+            above: Vec::new(),
         })
+    }
+
+    /// The same file, which a guest may write to.
+    #[must_use]
+    pub fn with_output(self, output: Output) -> Self {
+        Self { output: Some(output), ..self }
+    }
+
+    /// Notes that another image lies over this one in a chain. Says whether that makes
+    /// sense: no image lies over itself.
+    #[must_use]
+    pub fn set_above(&mut self, image: &Self) -> bool {
+        self.above.clone_from(&image.above);
+        self.above.push(image.identity);
+        !self.above.contains(&self.identity)
+    }
+
+    /// What may be done to the file, if it is written to.
+    #[must_use]
+    pub fn output(&self) -> Option<&Output> {
+        self.output.as_ref()
+    }
+
+    /// The open file itself.
+    #[must_use]
+    pub fn into_file(self) -> File {
+        self.file
+    }
+
+    /// Its ranges of data from an offset on, so many at the most. A file system that
+    /// does not know has data everywhere.
+    #[must_use]
+    pub fn data_ranges(&self, start: u64, limit: usize) -> Ranges {
+        let mut ranges = Ranges { end: start, data: Vec::new() };
+        while ranges.end < self.length && ranges.data.len() < limit {
+            let data = match rustix::fs::seek(self.as_fd(), Seeking::Data(ranges.end)) {
+                Ok(data) => data,
+                // There is no data behind this.
+                Err(Errno::NXIO) => {
+                    ranges.end = self.length;
+                    break;
+                }
+                Err(_) => ranges.end,
+            };
+            let end = rustix::fs::seek(self.as_fd(), Seeking::Hole(data)).unwrap_or(self.length);
+            // A file that is being changed may say anything.
+            let end = if end > data { end } else { self.length };
+            ranges.data.push((data, end));
+            ranges.end = end;
+        }
+        ranges
     }
 
     /// Its name, as the user or the image gave it.
@@ -163,6 +229,17 @@ impl HostFile {
     /// The device that shows it to a guest.
     #[must_use]
     pub fn as_device(&self, slot: u8, wiring: Wiring) -> Device {
-        Device { slot, kind: Kind::Block(Block { length: self.length, writable: false }), wiring }
+        let holes = match wiring {
+            Wiring::Ready { .. } => Holes::Asked,
+            Wiring::Registers => {
+                let Ranges { end, data } = self.data_ranges(0, MAX_LISTED);
+                Holes::Listed { end, data }
+            }
+        };
+        let (length, writable) = match &self.output {
+            Some(output) => (output.capacity(), true),
+            None => (self.length, false),
+        };
+        Device { slot, kind: Kind::Block(Block { length, writable, holes }), wiring }
     }
 }

@@ -38,6 +38,7 @@ use self::memory::Memory;
 use self::service::Service;
 use self::signals::Signals;
 use self::vcpu::{Ended, Vcpu};
+use crate::devices::block;
 use crate::devices::queue::FEATURES;
 use crate::reasons::reason;
 use crate::run::{CONSOLE_SLOT, FIRST_FILE_SLOT, Job, Listener, Outcome, RunError};
@@ -192,7 +193,8 @@ fn write_request(memory: &mut Memory, job: &Job<'_>) -> Result<(), KvmError> {
     let wiring = Wiring::Ready { features: FEATURES };
     let console = Device { slot: CONSOLE_SLOT, kind: Kind::Console, wiring };
     let files = (FIRST_FILE_SLOT..).zip(&job.files);
-    let disks = files.map(|(slot, file)| file.as_device(slot, wiring));
+    let ready = Wiring::Ready { features: block::FEATURES };
+    let disks = files.map(|(slot, file)| file.as_device(slot, ready));
     let request = Request {
         devices: std::iter::once(console).chain(disks).collect(),
         references: References::Live,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use abi::device::Wiring;
 use abi::layout::{CONSOLE_QUEUE_SIZE, MAX_DEVICES};
-use abi::reply::{Failure, Marks, Reference, Reply};
+use abi::reply::{Failure, Length, Marks, Reference, Reply};
 use abi::request::Answer;
 use abi::wire;
 use vm_memory::GuestMemoryMmap;
@@ -14,10 +14,10 @@ use vmm_sys_util::poll::PollContext;
 use super::signals::Signals;
 use super::vcpu::Ended;
 use crate::devices::DeviceError;
-use crate::devices::block::Block;
+use crate::devices::block::{self, Block};
 use crate::devices::console::Console;
-use crate::devices::queue::FEATURES;
 use crate::host_file::HostFile;
+use crate::host_file::output::Output;
 use crate::run::{
     Budget, CONSOLE_SLOT, End, FIRST_FILE_SLOT, GuestError, Listener, ReplyStream, RunError,
 };
@@ -68,7 +68,7 @@ impl<'run> Service<'run> {
 
     /// Serves the guest until it ends.
     pub(super) fn run(&mut self) -> Result<(), GuestError> {
-        let deadline = Instant::now() + self.budget.time;
+        let mut deadline = Instant::now() + self.budget.time;
         let mut idle_since = Instant::now();
         loop {
             // In this order, so that the last look comes after the end.
@@ -78,6 +78,9 @@ impl<'run> Service<'run> {
             if busy {
                 self.signals.finished_batch();
                 idle_since = now;
+                if self.budget.is_renewed {
+                    deadline = now + self.budget.time;
+                }
             } else if stopped {
                 return Ok(());
             }
@@ -145,11 +148,29 @@ impl<'run> Service<'run> {
                 let answer = self.attach(&reference)?;
                 self.console.push_input(wire::encode_answer(&answer)?);
             }
+            Reply::Reserve(Length { slot, length }) => {
+                let answer = match self.output(slot) {
+                    Some(output) => Answer::Reserved(output.reserve(length)),
+                    None => Answer::Refused("the file is not written to".into()),
+                };
+                self.console.push_input(wire::encode_answer(&answer)?);
+            }
+            Reply::SetLength(Length { slot, length }) => {
+                if let Some(output) = self.output(slot) {
+                    output.set_final_length(length);
+                }
+            }
             Reply::Finished(marks) => self.last = Some(Ok(marks)),
             Reply::Failed(failure) => self.last = Some(Err(failure)),
             reply => self.listener.reply(reply),
         }
         Ok(())
+    }
+
+    /// The file in a slot, if it is written to.
+    fn output(&self, slot: u8) -> Option<&Output> {
+        let index = usize::from(slot.checked_sub(FIRST_FILE_SLOT)?);
+        self.disks.get(index)?.file().output()
     }
 
     /// Plugs in a file that an image refers to, if it may be opened.
@@ -166,7 +187,7 @@ impl<'run> Service<'run> {
             Ok(file) => file,
             Err(reason) => return Ok(Answer::Refused(reason)),
         };
-        let device = file.as_device(slot, Wiring::Ready { features: FEATURES });
+        let device = file.as_device(slot, Wiring::Ready { features: block::FEATURES });
         self.disks.push(Block::new(slot, file, self.memory)?);
         Ok(Answer::Attached(device))
     }

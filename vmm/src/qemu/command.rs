@@ -103,12 +103,13 @@ impl Arguments {
         let descriptor = self.inherit(file.as_fd().try_clone_to_owned()?);
         let driver = if file.is_device() { "host_device" } else { "file" };
         let set = u32::from(slot);
+        let read_only = if file.output().is_some() { "off" } else { "on" };
         self.add(["-add-fd", &format!("fd={descriptor},set={set}")]);
         self.add([
             "-blockdev",
             &format!(
                 "driver={driver},node-name=file{slot},filename=/dev/fdset/{set},\
-                 read-only=on,locking=off"
+                 read-only={read_only},locking=off,discard=unmap"
             ),
         ]);
         self.add([

@@ -12,11 +12,10 @@ mod stream;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::time::Instant;
 
 use abi::device::{Device, Kind, Wiring};
 use abi::port::ExitCode;
-use abi::reply::{Marks, Reference, Reply};
+use abi::reply::{Length, Marks, Reference, Reply};
 use abi::request::{Answer, References, Request};
 use abi::wire;
 use thiserror::Error;
@@ -79,6 +78,8 @@ enum Attempt {
     Finished(Marks),
     /// It needs another file.
     Wants(Reference),
+    /// It needs room in a file.
+    Reserves(Length),
 }
 
 impl Qemu {
@@ -112,7 +113,6 @@ impl Qemu {
     /// If the job fails, the guest breaks down, or QEMU does.
     pub fn run(&self, job: Job<'_>, listener: &mut dyn Listener) -> Result<Outcome, RunError> {
         let started = Moment::now();
-        let deadline = Instant::now() + job.budget.time;
         let mut job = job;
         let mut answers = Vec::new();
         // A repeated run says everything again that has been heard already.
@@ -120,7 +120,7 @@ impl Qemu {
         loop {
             let entered = Moment::now();
             let request = request(&job, &answers);
-            let attempt = self.attempt(&mut job, &request, deadline, listener, &mut heard)?;
+            let attempt = self.attempt(&mut job, &request, listener, &mut heard)?;
             let left = Moment::now();
             match attempt {
                 Attempt::Finished(marks) => {
@@ -132,6 +132,7 @@ impl Qemu {
                 Attempt::Wants(reference) => {
                     answers.push(attach(&mut job.files, &reference, listener));
                 }
+                Attempt::Reserves(length) => answers.push(reserve(&job.files, length)?),
             }
         }
     }
@@ -141,7 +142,6 @@ impl Qemu {
         &self,
         job: &mut Job<'_>,
         request: &Request,
-        deadline: Instant,
         listener: &mut dyn Listener,
         heard: &mut u64,
     ) -> Result<Attempt, RunError> {
@@ -157,8 +157,12 @@ impl Qemu {
         let mut conversation = Conversation::new(ends, child.0.stderr.take(), job.budget.replies);
         let mut last = None;
         let mut position = 0;
-        let heard_out = conversation.run(deadline, &mut |reply| match reply {
-            Reply::Finished(_) | Reply::Failed(_) | Reply::Attach(_) => last = Some(reply),
+        let mut lengths = Vec::new();
+        let heard_out = conversation.run(job.budget, &mut |reply| match reply {
+            Reply::Finished(_) | Reply::Failed(_) | Reply::Attach(_) | Reply::Reserve(_) => {
+                last = Some(reply);
+            }
+            Reply::SetLength(length) => lengths.push(length),
             reply => {
                 position += 1;
                 if position > *heard {
@@ -176,7 +180,14 @@ impl Qemu {
         let Said { serial, complaint } = conversation.said();
         match (last, end(status)) {
             (Some(Reply::Finished(marks)), Some(End::Exit(ExitCode::Finished))) => {
+                for Length { slot, length } in lengths {
+                    let output = file_in_slot(&job.files, slot).and_then(HostFile::output);
+                    output.into_iter().for_each(|output| output.set_final_length(length));
+                }
                 Ok(Attempt::Finished(marks))
+            }
+            (Some(Reply::Reserve(length)), Some(End::Exit(ExitCode::Finished))) => {
+                Ok(Attempt::Reserves(length))
             }
             (Some(Reply::Attach(reference)), Some(End::Exit(ExitCode::Finished))) => {
                 Ok(Attempt::Wants(reference))
@@ -236,6 +247,24 @@ fn attach(files: &mut Vec<HostFile>, reference: &Reference, listener: &mut dyn L
         Err(reason) => Answer::Refused(reason),
     }
 }
+
+/// Makes room in a file. QEMU's devices do not grow, so the file gets as long as it may
+/// become; what is too much of it is cut off at the end.
+fn reserve(files: &[HostFile], wanted: Length) -> Result<Answer, QemuError> {
+    let Some((file, output)) =
+        file_in_slot(files, wanted.slot).and_then(|file| Some((file, file.output()?)))
+    else {
+        return Ok(Answer::Refused("the file is not written to".into()));
+    };
+    let length = output.reserve(wanted.length);
+    let whole = length.next_multiple_of(SECTOR);
+    let resized = rustix::fs::ftruncate(file.as_fd(), whole).map_err(std::io::Error::from);
+    resized.map_err(QemuError::host("make room in a file"))?;
+    Ok(Answer::Reserved(length))
+}
+
+/// The unit of a drive's length in bytes.
+const SECTOR: u64 = 512;
 
 /// What an exit status of QEMU says about the guest, if it does.
 fn end(status: ExitStatus) -> Option<End> {

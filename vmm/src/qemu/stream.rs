@@ -13,7 +13,7 @@ use abi::reply::Reply;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::command::HostEnds;
-use crate::run::{End, GuestError, ReplyStream, SerialLog};
+use crate::run::{Budget, End, GuestError, ReplyStream, SerialLog};
 
 /// The most bytes that are read at a time.
 const PIECE: usize = 64 << 10;
@@ -59,14 +59,15 @@ impl Conversation {
         }
     }
 
-    /// Listens until QEMU has ended. Says whether it did before the deadline.
+    /// Listens until QEMU has ended. Says whether it did in time.
     pub(super) fn run(
         &mut self,
-        deadline: Instant,
+        budget: Budget,
         hear: &mut dyn FnMut(Reply),
     ) -> Result<bool, GuestError> {
         let mut buffer = vec![0; PIECE];
         let mut talks = false;
+        let mut deadline = Instant::now() + budget.time;
         while self.serial.is_some() || self.errors.is_some() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -81,6 +82,9 @@ impl Conversation {
                 self.read_errors(&mut buffer);
             }
             talks = self.read_console(&mut buffer, hear)?;
+            if talks && budget.is_renewed {
+                deadline = Instant::now() + budget.time;
+            }
         }
         // It has ended, so there is an end to what it said.
         while self.read_console(&mut buffer, hear)? {}

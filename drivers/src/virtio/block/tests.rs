@@ -29,7 +29,19 @@ fn buffer(sectors: usize) -> DmaBuffer {
 }
 
 fn read(offset: u64, sectors: usize) -> Request {
-    Request::Read { offset, buffer: buffer(sectors) }
+    Request::Read { offset, length: sectors * 512, buffer: buffer(sectors) }
+}
+
+fn write(offset: u64) -> Request {
+    Request::Write { offset, range: 0..512, buffer: Arc::new(buffer(1)) }
+}
+
+/// The buffer that a device has filled.
+fn filled(buffer: Option<Buffer>) -> DmaBuffer {
+    match buffer {
+        Some(Buffer::Filled(buffer)) => buffer,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn header(handed: &Handed) -> (u32, u64) {
@@ -58,14 +70,14 @@ fn a_read_is_framed_as_the_standard_says() {
     rig.fake.give_back(u32::from(head), 1025);
     let done = rig.block.poll().unwrap().unwrap();
     assert_eq!((done.tag, done.result), (tag, Ok(())));
-    assert!(done.buffer.unwrap().iter().all(|byte| *byte == 0x5a));
+    assert!(filled(done.buffer).iter().all(|byte| *byte == 0x5a));
     assert!(rig.block.poll().unwrap().is_none());
 }
 
 #[test]
 fn a_write_and_a_flush_are_framed_as_the_standard_says() {
     let mut rig = rig(8, true);
-    rig.block.submit(Request::Write { offset: SECTOR, buffer: buffer(1) }).unwrap();
+    rig.block.submit(write(SECTOR)).unwrap();
     rig.block.submit(Request::Flush).unwrap();
     rig.block.notify();
 
@@ -75,6 +87,78 @@ fn a_write_and_a_flush_are_framed_as_the_standard_says() {
     let (_, chain) = rig.fake.take().unwrap();
     assert_eq!(header(&chain[0]), (TYPE_FLUSH, 0));
     assert_eq!(chain.len(), 2, "a flush has no data");
+}
+
+#[test]
+fn zeros_need_no_data() {
+    for (unmap, flags) in [(false, 0), (true, 1)] {
+        let mut rig = rig(8, true);
+        let zeroes = Request::WriteZeroes { offset: 2 * SECTOR, length: 3 * SECTOR, unmap };
+        rig.block.submit(zeroes).unwrap();
+        rig.block.notify();
+        let (_, chain) = rig.fake.take().unwrap();
+        let [frame, range, status] = chain[..] else { panic!("{chain:?}") };
+        assert_eq!(header(&frame), (TYPE_WRITE_ZEROES, 0));
+        assert!(!range.writable && status.writable);
+        let expected = [&2_u64.to_le_bytes()[..], &3_u32.to_le_bytes(), &[flags, 0, 0, 0]];
+        assert_eq!(*range.bytes(), expected.concat());
+    }
+}
+
+#[test]
+fn a_part_of_a_shared_buffer_is_written() {
+    let mut rig = rig(8, true);
+    let buffer = Arc::new(buffer(4));
+    let address = buffer.address();
+    for (sector, range) in [(0, 0..512), (1, 1024..2048)] {
+        let request =
+            Request::Write { offset: sector * SECTOR, range, buffer: Arc::clone(&buffer) };
+        rig.block.submit(request).unwrap();
+    }
+    rig.block.notify();
+    for (offset, length) in [(0, 512), (1024, 1024)] {
+        let (head, chain) = rig.fake.take().unwrap();
+        assert_eq!((chain[1].address, chain[1].length), (address + offset, length));
+        chain[2].bytes()[0] = STATUS_OK;
+        rig.fake.give_back(u32::from(head), 1);
+        let Some(Buffer::Stored(stored)) = rig.block.poll().unwrap().unwrap().buffer else {
+            panic!("the buffer comes back")
+        };
+        assert_eq!(stored.address(), address);
+    }
+}
+
+#[test]
+fn holes_are_asked_about_anywhere() {
+    let mut rig = rig(8, false);
+    rig.block.submit(Request::Holes { offset: 5 * SECTOR, buffer: buffer(8) }).unwrap();
+    rig.block.notify();
+    let (_, chain) = rig.fake.take().unwrap();
+    assert_eq!(header(&chain[0]), (TYPE_HOLES, 5));
+    assert!(chain[1].writable);
+    assert_eq!(chain[1].length, 4096);
+}
+
+#[test]
+fn a_range_lies_in_its_buffer() {
+    for (range, expected) in [
+        (0..1024, None),
+        (512..1024, None),
+        (0..1536, Some(RejectReason::Misaligned)),
+        (512..512, None),
+        (2048..2560, Some(RejectReason::Misaligned)),
+    ] {
+        let mut rig = rig(8, true);
+        let request = Request::Write { offset: 0, range, buffer: Arc::new(buffer(2)) };
+        let reason = rig.block.submit(request).err().map(|error| error.reason);
+        assert_eq!(reason, expected);
+    }
+    for (length, expected) in [(1024, None), (1536, Some(RejectReason::Misaligned))] {
+        let mut rig = rig(8, true);
+        let request = Request::Read { offset: 0, length, buffer: buffer(2) };
+        let reason = rig.block.submit(request).err().map(|error| error.reason);
+        assert_eq!(reason, expected);
+    }
 }
 
 #[test]
@@ -96,7 +180,7 @@ fn requests_complete_in_any_order() {
     for sector in (0..5_u8).rev() {
         let done = rig.block.poll().unwrap().unwrap();
         assert_eq!(done.tag, tags[usize::from(sector)]);
-        assert_eq!(done.buffer.unwrap()[511], sector);
+        assert_eq!(filled(done.buffer)[511], sector);
     }
 }
 
@@ -109,7 +193,7 @@ fn a_full_queue_gives_the_request_back() {
     // Two descriptors are left, a read needs three.
     let rejected = rig.block.submit(read(0, 4)).unwrap_err();
     assert_eq!(rejected.reason, RejectReason::Full);
-    assert_eq!(rejected.request.into_buffer().unwrap().len(), 4 * 512);
+    assert_eq!(filled(rejected.request.into_buffer()).len(), 4 * 512);
 }
 
 #[test]
@@ -126,8 +210,11 @@ fn requests_are_checked_against_the_device() {
     ] {
         let mut rig = rig(8, false);
         let buffer = DmaBuffer::zeroed(length).unwrap();
-        let reason =
-            rig.block.submit(Request::Read { offset, buffer }).err().map(|error| error.reason);
+        let reason = rig
+            .block
+            .submit(Request::Read { offset, length, buffer })
+            .err()
+            .map(|error| error.reason);
         assert_eq!(reason, expected, "{length} bytes at {offset}");
     }
 }
@@ -138,7 +225,8 @@ fn a_read_only_device_is_never_asked_to_write() {
         [(false, Features::VERSION_1), (true, Features::VERSION_1 | Features::BLOCK_READ_ONLY)]
     {
         let mut rig = rig_with(8, writable, features);
-        for request in [Request::Write { offset: 0, buffer: buffer(1) }, Request::Flush] {
+        let zeroes = Request::WriteZeroes { offset: 0, length: SECTOR, unmap: false };
+        for request in [write(0), zeroes, Request::Flush] {
             let rejected = rig.block.submit(request).unwrap_err();
             assert_eq!(rejected.reason, RejectReason::ReadOnly);
         }

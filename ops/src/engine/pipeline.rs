@@ -1,0 +1,277 @@
+//! Pieces on their way, many at a time, and in order at the end.
+
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::vec::Vec;
+
+use abi::reply::FailureKind;
+
+use super::fill::Filler;
+use super::plan::{Piece, PieceContent, Plan, Planner};
+use super::sink::Sink;
+use super::{DEPTH, WRITE_LIMIT};
+use crate::session::Error;
+use crate::transfer::{Finished, Returned, Transfer, Transfers};
+
+/// How many bits of a tag say which fetch of a piece it is.
+const FETCH_BITS: u32 = 24;
+
+/// Takes pieces in the order of the disk.
+pub trait Consumer<T: Transfers> {
+    /// Takes the next piece.
+    ///
+    /// # Errors
+    ///
+    /// If nothing can be made of it.
+    fn take(&mut self, piece: Filled<T::Buffer>, sink: &mut Sink<'_, T>) -> Result<(), Error>;
+
+    /// Whether the consumer wants no more.
+    fn is_done(&self) -> bool {
+        false
+    }
+}
+
+/// A piece of a disk that is there.
+#[derive(Debug)]
+pub struct Filled<B> {
+    /// Where it starts, in bytes.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub length: u64,
+    /// What is in it.
+    pub content: FilledContent<B>,
+}
+
+/// What is in a piece.
+#[derive(Debug)]
+pub enum FilledContent<B> {
+    /// Zeros.
+    Zero,
+    /// What is underneath the image on top.
+    Underneath,
+    /// The first bytes of a buffer, and zeros up to a whole sector.
+    Data(B),
+}
+
+/// Sends pieces on their way.
+pub struct Pipeline<'a, T: Transfers> {
+    session: &'a T,
+    planner: Planner<'a>,
+    filler: Filler,
+    /// Take what cannot be read for zeros.
+    salvage: bool,
+    /// The pieces that are under way, in order.
+    window: VecDeque<Slot<T::Buffer>>,
+    /// The number of the first of them.
+    first: u64,
+    /// All pieces have been sent on their way.
+    is_exhausted: bool,
+}
+
+/// A piece that is under way.
+struct Slot<B> {
+    piece: Piece,
+    /// What has been fetched.
+    fetched: Vec<Option<B>>,
+    /// How much has not.
+    missing: usize,
+    /// The piece, once it is put together.
+    filled: Option<FilledContent<B>>,
+}
+
+impl<'a, T: Transfers> Pipeline<'a, T> {
+    /// A pipeline for the pieces of a planner.
+    #[must_use]
+    pub fn new(session: &'a T, planner: Planner<'a>, salvage: bool) -> Self {
+        Self {
+            session,
+            planner,
+            filler: Filler::default(),
+            salvage,
+            window: VecDeque::new(),
+            first: 0,
+            is_exhausted: false,
+        }
+    }
+
+    /// Hands every piece to a consumer, in order.
+    ///
+    /// # Errors
+    ///
+    /// If something cannot be read or written.
+    pub fn run(
+        &mut self,
+        consumer: &mut impl Consumer<T>,
+        sink: &mut Sink<'_, T>,
+    ) -> Result<(), Error> {
+        loop {
+            self.admit(sink)?;
+            while let Some(piece) = self.next_filled() {
+                consumer.take(piece, sink)?;
+                if consumer.is_done() {
+                    return self.drain(sink);
+                }
+                self.admit(sink)?;
+            }
+            sink.check()?;
+            if self.window.is_empty() && self.is_exhausted {
+                return Ok(());
+            }
+            let finished = self.session.finish()?;
+            self.take_finished(finished, sink)?;
+        }
+    }
+
+    /// Waits until nothing is under way any more.
+    fn drain(&mut self, sink: &mut Sink<'_, T>) -> Result<(), Error> {
+        let mut missing: usize = self.window.iter().map(|slot| slot.missing).sum();
+        while missing > 0 {
+            let finished = self.session.finish()?;
+            if sink.done(finished).is_err() {
+                missing -= 1;
+            }
+        }
+        self.window.clear();
+        Ok(())
+    }
+
+    /// Sends as many pieces on their way as there is room for.
+    fn admit(&mut self, sink: &mut Sink<'_, T>) -> Result<(), Error> {
+        while !self.is_exhausted && self.window.len() < DEPTH && sink.outstanding() < WRITE_LIMIT {
+            match self.planner.next()? {
+                Some(piece) => self.send(piece, sink)?,
+                None => self.is_exhausted = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// Requests what a piece consists of.
+    fn send(&mut self, piece: Piece, sink: &mut Sink<'_, T>) -> Result<(), Error> {
+        let number = self.first + self.window.len() as u64;
+        let mut slot = Slot { piece, fetched: Vec::new(), missing: 0, filled: None };
+        match &slot.piece.content {
+            PieceContent::Zero => slot.filled = Some(FilledContent::Zero),
+            PieceContent::Underneath => slot.filled = Some(FilledContent::Underneath),
+            PieceContent::Data(plan) => {
+                for (index, fetch) in plan.fetches.iter().enumerate() {
+                    let length = to_usize(fetch.length);
+                    let buffer = sink.buffer(length)?;
+                    let tag = number << FETCH_BITS | index as u64;
+                    let (slot, offset) = (fetch.spot.slot, fetch.spot.offset);
+                    self.session.start(tag, Transfer::Read { slot, offset, length, buffer })?;
+                }
+                slot.missing = plan.fetches.len();
+                slot.fetched.resize_with(slot.missing, || None);
+            }
+        }
+        let is_empty = slot.filled.is_none() && slot.missing == 0;
+        self.window.push_back(slot);
+        if is_empty { self.fill(number, sink) } else { Ok(()) }
+    }
+
+    /// Takes note of a request that is done.
+    fn take_finished(
+        &mut self,
+        finished: Finished<T::Buffer>,
+        sink: &mut Sink<'_, T>,
+    ) -> Result<(), Error> {
+        let Err(Finished { tag, result, buffer }) = sink.done(finished) else {
+            return Ok(());
+        };
+        let number = tag >> FETCH_BITS;
+        let index = to_usize(tag & ((1 << FETCH_BITS) - 1));
+        let lost = || Error::request("a request was answered that nobody made");
+        let Some(Returned::Filled(mut buffer)) = buffer else {
+            return Err(lost());
+        };
+        if result.is_err() {
+            if !self.salvage {
+                return Err(self.read_error(number));
+            }
+            buffer.fill(0);
+        }
+        let slot = self.slot(number).ok_or_else(lost)?;
+        *slot.fetched.get_mut(index).ok_or_else(lost)? = Some(buffer);
+        slot.missing = slot.missing.checked_sub(1).ok_or_else(lost)?;
+        if slot.missing == 0 { self.fill(number, sink) } else { Ok(()) }
+    }
+
+    /// Puts a piece together of which everything is there.
+    fn fill(&mut self, number: u64, sink: &mut Sink<'_, T>) -> Result<(), Error> {
+        let index = to_usize(number - self.first);
+        let Some(slot) = self.window.get_mut(index) else {
+            return Ok(());
+        };
+        let PieceContent::Data(plan) = &slot.piece.content else {
+            return Ok(());
+        };
+        let length = to_usize(slot.piece.length);
+        let room = length.next_multiple_of(SECTOR);
+        let mut fetched: Vec<T::Buffer> =
+            core::mem::take(&mut slot.fetched).into_iter().flatten().collect();
+        if is_direct(plan) && fetched.first().is_some_and(|buffer| buffer.len() >= room) {
+            if let Some(mut buffer) = fetched.pop() {
+                let there = plan.parts.first().map_or(0, |part| to_usize(part.length));
+                buffer.get_mut(there..room).unwrap_or_default().fill(0);
+                slot.filled = Some(FilledContent::Data(buffer));
+            }
+            return Ok(());
+        }
+        let mut buffer = sink.buffer(room)?;
+        let target = buffer.get_mut(..room).unwrap_or_default();
+        let sources: Vec<&[u8]> = fetched.iter().map(|buffer| &**buffer).collect();
+        let filled = self.filler.fill(plan, &sources, target);
+        fetched.into_iter().for_each(|buffer| sink.pool().put(buffer));
+        if filled.is_err() {
+            if !self.salvage {
+                return Err(self.read_error(number));
+            }
+            buffer.fill(0);
+        }
+        if let Some(slot) = self.window.get_mut(index) {
+            slot.filled = Some(FilledContent::Data(buffer));
+        }
+        Ok(())
+    }
+
+    /// The next piece in order, if it is there.
+    fn next_filled(&mut self) -> Option<Filled<T::Buffer>> {
+        let slot = self.window.front_mut()?;
+        let content = slot.filled.take()?;
+        let (offset, length) = (slot.piece.offset, slot.piece.length);
+        self.window.pop_front();
+        self.first += 1;
+        Some(Filled { offset, length, content })
+    }
+
+    fn slot(&mut self, number: u64) -> Option<&mut Slot<T::Buffer>> {
+        self.window.get_mut(to_usize(number.checked_sub(self.first)?))
+    }
+
+    /// The error of a piece that cannot be read.
+    fn read_error(&mut self, number: u64) -> Error {
+        let offset = self.slot(number).map_or(0, |slot| slot.piece.offset);
+        let message = format!("error while reading at byte {offset}: Input/output error");
+        Error::Failed { device: None, kind: FailureKind::InputOutput, is_bare: false, message }
+    }
+}
+
+impl<T: Transfers> core::fmt::Debug for Pipeline<'_, T> {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(formatter, "Pipeline({} pieces under way)", self.window.len())
+    }
+}
+
+/// The unit of requests in bytes.
+const SECTOR: usize = 512;
+
+/// Whether a piece is what is fetched for it, and nothing else.
+fn is_direct(plan: &Plan) -> bool {
+    let [part] = plan.parts.as_slice() else { return false };
+    plan.fetches.len() == 1 && part.start == 0 && part.skip == 0 && part.unit.is_none()
+}
+
+fn to_usize(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

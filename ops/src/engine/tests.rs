@@ -1,0 +1,198 @@
+//! The engine over a world in memory: whatever a disk consists of, what comes out is
+//! what was in it.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use std::format;
+
+use abi::convert::{Range, Request, Setting, State, Target, Value};
+use abi::info::Format;
+use abi::reply::Reply;
+use abi::source::Source;
+use abi::text::Text;
+
+use crate::testing::World;
+use crate::{convert, map};
+
+fn source(slot: u8) -> Source {
+    Source { slot, format: None, extension: Text::default(), window: None, snapshot: None }
+}
+
+fn request(sources: Vec<Source>, slot: u8, format: Format) -> Request {
+    Request {
+        sources,
+        target: Target {
+            slot,
+            others: vec![],
+            format,
+            options: vec![],
+            compress: false,
+            file_name: Text::default(),
+            backing: None,
+            state: State::New,
+            seed: [7; 16],
+            time: 0,
+        },
+        range: Range::ALL,
+        sparse: 4096,
+        progress: false,
+        salvage: false,
+        hash: false,
+        max_depth: 8,
+    }
+}
+
+/// A disk with data here and there, some of it in the middle of a block.
+fn disk(size: usize) -> Vec<u8> {
+    let mut disk = vec![0; size];
+    for (number, piece) in disk.chunks_mut(70_000).enumerate() {
+        if number % 3 == 0 {
+            piece.iter_mut().zip(0_u8..=255).for_each(|(byte, value)| *byte = value);
+        }
+        if number % 7 == 5 {
+            piece.fill(u8::try_from(number % 250 + 1).unwrap());
+        }
+    }
+    disk
+}
+
+/// What becomes of a disk that is converted to a format and back.
+fn there_and_back(disk: &[u8], format: Format, sparse: u32) -> Vec<u8> {
+    let world = World::with_image(disk.to_vec());
+    let (image, back) = (world.plug(vec![]), world.plug(vec![]));
+    let there = Request { sparse, ..request(vec![source(0)], image, format) };
+    convert::run(&there, &world).unwrap();
+    let again = Request { sparse, ..request(vec![source(image)], back, Format::Raw) };
+    convert::run(&again, &world).unwrap();
+    world.file(back)
+}
+
+#[test]
+fn what_comes_back_is_what_went_there() {
+    for format in [Format::Raw, Format::Vdi] {
+        for size in [0, 512, 4096, 1_000_448, (1 << 20) + 512, 5_000_192] {
+            for sparse in [0, 512, 4096, 65_536, 3 << 20] {
+                let disk = disk(size);
+                assert!(
+                    there_and_back(&disk, format, sparse) == disk,
+                    "{format:?} {size} {sparse}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_disk_ends_with_a_whole_sector() {
+    let disk = disk(1000);
+    let back = there_and_back(&disk, Format::Raw, 4096);
+    assert_eq!(back.len(), 1024);
+    assert_eq!(back[..1000], disk);
+    assert_eq!(back[1000..], [0; 24]);
+}
+
+#[test]
+fn disks_are_put_one_behind_the_other() {
+    let (first, second) = (disk(700_416), disk(100_352));
+    let world = World::with_image(first.clone());
+    world.plug(second.clone());
+    let target = world.plug(vec![]);
+    let sources = vec![source(0), source(1), source(0)];
+    convert::run(&request(sources, target, Format::Raw), &world).unwrap();
+    assert!(world.file(target) == [first.clone(), second, first].concat());
+}
+
+#[test]
+fn a_part_of_a_disk_is_copied() {
+    let disk = disk(3 << 20);
+    for (start, length) in [(0, 512), (512, 1 << 20), (3 << 20, 512), (1 << 20, u64::MAX), (0, 0)] {
+        let world = World::with_image(disk.clone());
+        let target = world.plug(vec![]);
+        let request = request(vec![source(0)], target, Format::Raw);
+        convert::run(&Request { range: Range { start, length }, ..request }, &world).unwrap();
+        let from = usize::try_from(start).unwrap();
+        let to = usize::try_from(start.saturating_add(length)).unwrap_or(usize::MAX);
+        assert!(world.file(target) == disk[from..to.min(disk.len())], "{length} at {start}");
+    }
+}
+
+#[test]
+fn what_is_there_is_overwritten_with_zeros_too() {
+    let disk = disk(1 << 20);
+    for (state, expected) in [(State::Used, 0), (State::Zeroed, 0xff)] {
+        let world = World::with_image(disk.clone());
+        let target = world.plug(vec![0xff; 2 << 20]);
+        let mut request = request(vec![source(0)], target, Format::Raw);
+        request.target.state = state;
+        convert::run(&request, &world).unwrap();
+        let file = world.file(target);
+        assert_eq!(file.len(), 2 << 20, "it keeps its length");
+        assert!(file[1 << 20..].iter().all(|byte| *byte == 0xff), "what is behind stays");
+        let hole = disk.chunks(4096).position(|block| block.iter().all(|byte| *byte == 0)).unwrap();
+        assert_eq!(file[hole * 4096], expected, "{state:?}");
+    }
+}
+
+#[test]
+fn the_same_request_makes_the_same_bytes() {
+    let make = || {
+        let world = World::with_image(disk(2_000_896));
+        let target = world.plug(vec![]);
+        let mut request = request(vec![source(0)], target, Format::Vdi);
+        let value = Value::Flag(true);
+        request.target.options.push(Setting { name: Text::from("static"), value });
+        convert::run(&request, &world).unwrap();
+        world.file(target)
+    };
+    assert!(make() == make());
+}
+
+#[test]
+fn progress_adds_up() {
+    let world = World::with_image(disk(5 << 20));
+    let target = world.plug(vec![]);
+    let request = request(vec![source(0)], target, Format::Raw);
+    convert::run(&Request { progress: true, ..request }, &world).unwrap();
+    let reports = world.replies().into_iter().filter_map(|reply| match reply {
+        Reply::Progress(progress) => Some(progress),
+        _ => None,
+    });
+    let reports: Vec<_> = reports.collect();
+    assert!(reports.windows(2).all(|pair| pair[0].done < pair[1].done));
+    let last = reports.last().unwrap();
+    assert_eq!((last.done, last.total), (5 << 20, 5 << 20));
+}
+
+#[test]
+fn the_digest_is_that_of_the_disk() {
+    use sha2::{Digest, Sha256};
+    let disk = disk(3_000_320);
+    let world = World::with_image(disk.clone());
+    let target = world.plug(vec![]);
+    let request = request(vec![source(0)], target, Format::Vdi);
+    convert::run(&Request { hash: true, ..request }, &world).unwrap();
+    let expected: [u8; 32] = Sha256::digest(&disk).into();
+    assert!(world.replies().contains(&Reply::Digest(expected)));
+}
+
+#[test]
+fn a_map_covers_the_disk_once() {
+    let world = World::with_image(disk(5_000_192));
+    let image = world.plug(vec![]);
+    convert::run(&request(vec![source(0)], image, Format::Vdi), &world).unwrap();
+    for (start, length) in [(0, None), (512, Some(3 << 20)), (4_000_000, None), (9_000_000, None)] {
+        let before = world.replies().len();
+        let wanted = abi::map::Request { source: source(image), start, length, max_depth: 8 };
+        map::run(&wanted, &world).unwrap();
+        let mut position = start;
+        for reply in &world.replies()[before..] {
+            let Reply::Map(extents) = reply else { panic!("{reply:?}") };
+            for extent in extents {
+                assert_eq!(extent.start, position);
+                position += extent.length;
+            }
+        }
+        let end = length.map_or(5_000_192, |length| start + length).min(5_000_192).max(start);
+        assert_eq!(position, end, "{}", format!("{start} {length:?}"));
+    }
+}

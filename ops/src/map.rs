@@ -1,0 +1,64 @@
+//! `map`: how a disk is stored.
+
+use alloc::vec::Vec;
+
+use abi::map::{Extent, Flags, MAX_EXTENTS, Request};
+use abi::reply::Reply;
+
+use crate::disk::{Disk, Span, Spot, Stored};
+use crate::session::{Error, Session};
+
+/// Maps a disk.
+///
+/// # Errors
+///
+/// If an image cannot be opened or is damaged.
+pub fn run(request: &Request, session: &dyn Session) -> Result<(), Error> {
+    let disk = Disk::open(session, &request.source, request.max_depth)?;
+    let end = match request.length {
+        Some(length) => request.start.saturating_add(length).min(disk.size()),
+        None => disk.size(),
+    };
+    let mut extents: Vec<Extent> = Vec::new();
+    let mut start = request.start;
+    while start < end {
+        let span = disk.span(start, end - start)?;
+        let next = extent(start, &span);
+        match extents.last_mut() {
+            Some(last) if goes_on(last, &next) => last.length += next.length,
+            _ => {
+                if extents.len() == MAX_EXTENTS {
+                    // The last one may go on.
+                    let last = extents.pop();
+                    session.reply(Reply::Map(core::mem::take(&mut extents)))?;
+                    extents.extend(last);
+                }
+                extents.push(next);
+            }
+        }
+        start += span.length;
+    }
+    if extents.is_empty() { Ok(()) } else { session.reply(Reply::Map(extents)) }
+}
+
+/// A span in the words of the reply.
+fn extent(start: u64, span: &Span) -> Extent {
+    let place = |spot: Spot| (spot.slot, spot.offset);
+    let none = Flags::default();
+    let (flags, place) = match span.stored {
+        Stored::Nowhere => (Flags { zero: true, ..none }, None),
+        Stored::Zero(spot) => (Flags { present: true, zero: true, ..none }, spot.map(place)),
+        Stored::Data(spot) => (Flags { present: true, data: true, ..none }, Some(place(spot))),
+        Stored::Hole(spot) => (Flags { present: true, zero: true, ..none }, Some(place(spot))),
+        Stored::Compressed(..) => {
+            (Flags { present: true, data: true, compressed: true, ..none }, None)
+        }
+    };
+    Extent { start, length: span.length, depth: span.depth, flags, place }
+}
+
+/// Whether an extent is the continuation of another.
+fn goes_on(last: &Extent, next: &Extent) -> bool {
+    let place = last.place.map(|(slot, offset)| (slot, offset.saturating_add(last.length)));
+    last.flags == next.flags && last.depth == next.depth && place == next.place
+}

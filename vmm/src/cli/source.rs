@@ -1,0 +1,103 @@
+//! Images that the user named, opened and ready for a guest.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use abi::info::Format;
+use abi::source::{Snapshot, Source};
+use abi::text::Text;
+
+use super::image::ImageArgs;
+use crate::host_file::HostFile;
+use crate::image_name::ImageName;
+use crate::output::escape::for_terminal;
+use crate::reasons::on_one_line;
+use crate::run::{RunError, file_in_slot};
+
+/// How many images a backing chain may have.
+pub const MAX_DEPTH: u32 = 64;
+
+/// An image that the user named.
+#[derive(Debug)]
+pub struct Named {
+    /// What he said, fit for a terminal.
+    pub said: String,
+    /// What that means.
+    pub name: ImageName,
+    /// Its format, if he said so.
+    pub format: Option<Format>,
+}
+
+impl Named {
+    /// The image that the user named, with its file.
+    ///
+    /// # Errors
+    ///
+    /// A message for the user, if it cannot be opened.
+    pub fn open(arguments: &ImageArgs, name: &OsString) -> Result<(Self, HostFile), String> {
+        let said = for_terminal(name.as_bytes());
+        let cannot = |reason: String| format!("Could not open '{said}': {reason}");
+        let name = arguments.name(name).map_err(|error| cannot(error.to_string()))?;
+        let format = known_format(&name).map_err(cannot)?;
+        let file = HostFile::open(&name.path).map_err(|error| cannot(error.to_string()))?;
+        Ok((Self { said, name, format }, file))
+    }
+
+    /// The image in the words of a request.
+    #[must_use]
+    pub fn source(&self, slot: u8, snapshot: Option<Snapshot>) -> Source {
+        Source {
+            slot,
+            format: self.format,
+            extension: Text::truncated(&self.name.extension),
+            window: self.name.window,
+            snapshot,
+        }
+    }
+}
+
+/// The format that the user said an image has.
+fn known_format(name: &ImageName) -> Result<Option<Format>, String> {
+    let Some(driver) = name.driver.as_deref() else {
+        return Ok(None);
+    };
+    match Format::from_name(driver) {
+        Some(format) => Ok(Some(format)),
+        None => Err(format!("Unknown driver '{}'", for_terminal(driver.as_bytes()))),
+    }
+}
+
+/// A failure to do something with images, in qemu-img's words. The first files are
+/// those of the images that the user named.
+#[must_use]
+pub fn explain(error: &RunError, named: &[Named], first_slot: u8) -> String {
+    match error {
+        RunError::Failed { failure, files } => {
+            let message = for_terminal(failure.message.as_bytes());
+            let Some(slot) = failure.device else {
+                return message;
+            };
+            // An image is called as the user did; others have a name of their own.
+            let index = slot.checked_sub(first_slot).map(usize::from);
+            let image = index.and_then(|index| named.get(index));
+            let (said, shown) = match image {
+                Some(named) => (named.said.clone(), for_terminal(&named.name.shown)),
+                None => {
+                    let name = file_in_slot(files, slot).map(HostFile::shown_name);
+                    let name = name.unwrap_or_default();
+                    (name.clone(), name)
+                }
+            };
+            if failure.is_bare {
+                // qemu puts the name before the system's word, and qemu-img
+                // before what it hears from qemu.
+                return format!("Could not open '{said}': Could not open '{shown}': {message}");
+            }
+            format!("Could not open '{said}': {message}")
+        }
+        other => match named.first() {
+            Some(named) => format!("Could not open '{}': {}", named.said, on_one_line(other)),
+            None => on_one_line(other),
+        },
+    }
+}

@@ -1,0 +1,91 @@
+//! Numbers and sizes on the command line.
+
+/// A number of bytes: digits, a fraction perhaps, and a suffix in powers of 1024.
+///
+/// # Errors
+///
+/// [`NotASize`] says how it is wrong.
+pub fn size(text: &str) -> Result<u64, NotASize> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        return u64::from_str_radix(digits, 16).map_err(|_| NotASize::Invalid);
+    }
+    let (whole, rest) = text.split_at(end);
+    let whole: u64 = whole.parse().map_err(|_| NotASize::Invalid)?;
+    let (fraction, rest) = match rest.strip_prefix('.') {
+        Some(rest) => {
+            let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+            let (digits, rest) = rest.split_at(end);
+            (digits, rest)
+        }
+        None => ("", rest),
+    };
+    let mut letters = rest.chars();
+    let unit: u64 = match letters.next().map(|letter| letter.to_ascii_uppercase()) {
+        None => 1,
+        Some('B') => 1,
+        Some('K') => 1 << 10,
+        Some('M') => 1 << 20,
+        Some('G') => 1 << 30,
+        Some('T') => 1 << 40,
+        Some('P') => 1 << 50,
+        Some('E') => 1 << 60,
+        Some(_) => return Err(NotASize::Invalid),
+    };
+    if letters.next().is_some() || (unit == 1 && !fraction.is_empty()) {
+        return Err(NotASize::Invalid);
+    }
+    let whole = whole.checked_mul(unit).ok_or(NotASize::TooLarge)?;
+    whole.checked_add(part_of(unit, fraction)).ok_or(NotASize::TooLarge)
+}
+
+/// A fraction of a unit, by the digits behind the point, rounded down.
+fn part_of(unit: u64, digits: &str) -> u64 {
+    let (mut part, mut weight) = (0_u128, u128::from(unit) << 32);
+    for digit in digits.bytes().take(18) {
+        weight /= 10;
+        part += weight * u128::from(digit - b'0');
+    }
+    u64::try_from((part + (1 << 20)) >> 32).unwrap_or(0)
+}
+
+/// How a text is no size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotASize {
+    /// It is no number, or has a suffix that means nothing.
+    Invalid,
+    /// It is too large.
+    TooLarge,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suffixes_are_powers_of_1024() {
+        for (text, expected) in [
+            ("0", Ok(0)),
+            ("512", Ok(512)),
+            ("1k", Ok(1024)),
+            ("1K", Ok(1024)),
+            ("3b", Ok(3)),
+            ("2M", Ok(2 << 20)),
+            ("1.5G", Ok(3 << 29)),
+            ("0.25M", Ok(256 << 10)),
+            ("1.1k", Ok(1126)),
+            ("15E", Ok(15 << 60)),
+            ("0x200", Ok(512)),
+            ("16E", Err(NotASize::TooLarge)),
+            ("99999999999999999999", Err(NotASize::Invalid)),
+            ("", Err(NotASize::Invalid)),
+            ("-1", Err(NotASize::Invalid)),
+            ("1.5", Err(NotASize::Invalid)),
+            ("abc", Err(NotASize::Invalid)),
+            ("1KK", Err(NotASize::Invalid)),
+            ("1x", Err(NotASize::Invalid)),
+        ] {
+            assert_eq!(size(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Files that a guest may write to.
+//!
+//! The user has named them. A guest that is not ours any more can write anything into
+//! them, up to the capacity that it was granted, and nothing else anywhere.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
+/// What may be done to a file that is written to.
+#[derive(Debug)]
+pub struct Output {
+    /// How many bytes it may have.
+    capacity: Cell<u64>,
+    /// Whether the guest may ask for more.
+    grows: bool,
+    /// Whether what was written is to survive the machine.
+    is_durable: bool,
+    /// The length that the guest wants it to have at the end.
+    final_length: Cell<Option<u64>>,
+    /// Why a write failed.
+    failure: RefCell<Option<io::Error>>,
+}
+
+impl Output {
+    /// A file that starts empty and gets as long as the guest needs it.
+    #[must_use]
+    pub fn growing(is_durable: bool) -> Self {
+        Self {
+            capacity: Cell::new(0),
+            grows: true,
+            is_durable,
+            final_length: Cell::new(None),
+            failure: RefCell::new(None),
+        }
+    }
+
+    /// A file or a device that keeps its length in bytes.
+    #[must_use]
+    pub fn fixed(length: u64, is_durable: bool) -> Self {
+        Self { capacity: Cell::new(length), grows: false, ..Self::growing(is_durable) }
+    }
+
+    /// How many bytes the file may have.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.capacity.get()
+    }
+
+    /// Makes room. Says how much there is now.
+    pub fn reserve(&self, length: u64) -> u64 {
+        if self.grows {
+            self.capacity.set(self.capacity.get().max(length));
+        }
+        self.capacity.get()
+    }
+
+    /// Takes note of the length that the guest wants the file to have at the end.
+    pub fn set_final_length(&self, length: u64) {
+        if self.grows {
+            self.final_length.set(Some(length.min(self.capacity.get())));
+        }
+    }
+
+    /// The length that the file is to have, in bytes, if the guest has said so.
+    #[must_use]
+    pub fn final_length(&self) -> Option<u64> {
+        self.final_length.get()
+    }
+
+    /// Takes note of why a write failed, if it is the first.
+    pub fn note(&self, error: io::Error) {
+        self.failure.borrow_mut().get_or_insert(error);
+    }
+
+    /// Why a write failed, if one did.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.failure.borrow().as_ref().map(crate::reasons::reason)
+    }
+
+    /// Makes a range zeros, and gives its room back where the file system can.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be done at all.
+    pub fn zero(&self, file: BorrowedFd<'_>, start: u64, length: u64) -> io::Result<()> {
+        if length == 0 {
+            return Ok(());
+        }
+        let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        let zero = FallocateFlags::ZERO_RANGE | FallocateFlags::KEEP_SIZE;
+        for flags in [punch, zero] {
+            match rustix::fs::fallocate(file, flags, start, length) {
+                Ok(()) => return Ok(()),
+                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::NODEV) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let zeros = vec![0; ZEROS];
+        let mut done = 0;
+        while done < length {
+            let left = usize::try_from(length - done).unwrap_or(ZEROS).min(ZEROS);
+            let zeros = zeros.get(..left).unwrap_or_default();
+            done += rustix::io::pwrite(file, zeros, start + done)? as u64;
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable that was written, if the user wants that.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be done.
+    pub fn flush(&self, file: BorrowedFd<'_>) -> io::Result<()> {
+        if self.is_durable {
+            rustix::fs::fdatasync(file)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many zeros are written at a time where the file system has none to give, in bytes.
+const ZEROS: usize = 1 << 20;

@@ -1,0 +1,209 @@
+//! Files that are made: they appear under their name when they are complete.
+//!
+//! A new file has no name while it is written (`O_TMPFILE`), so that nothing is left of
+//! it if the run fails, or the program is killed. One that is there already is written
+//! in place, as qemu-img does, and so is a device.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+
+use crate::host_file::output::Output;
+use crate::host_file::{HostFile, OpenError};
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// Past the host's cache.
+    pub direct: bool,
+    /// Every write is durable.
+    pub through: bool,
+    /// What is flushed is durable.
+    pub durable: bool,
+}
+
+impl Cache {
+    /// The mode with a name of qemu's.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let (direct, through, durable) = match name {
+            "none" | "off" => (true, false, true),
+            "directsync" => (true, true, true),
+            "writeback" => (false, false, true),
+            "unsafe" => (false, false, false),
+            "writethrough" => (false, true, true),
+            _ => return None,
+        };
+        Some(Self { direct, through, durable })
+    }
+
+    fn flags(self) -> i32 {
+        let direct = if self.direct { libc::O_DIRECT } else { 0 };
+        let through = if self.through { libc::O_DSYNC } else { 0 };
+        direct | through
+    }
+}
+
+/// A file that is being made.
+#[derive(Debug)]
+pub struct TargetFile {
+    path: PathBuf,
+    state: State,
+    cache: Cache,
+}
+
+#[derive(Debug)]
+enum State {
+    /// It has no name yet, and gets this one in this folder.
+    Nameless(OwnedFd, OsString),
+    /// It has a name of its own in the meantime.
+    Temporary(PathBuf),
+    /// It was there before.
+    Present,
+}
+
+impl TargetFile {
+    /// Makes a file, or empties one that is there. A device keeps its length. Says
+    /// whether the file starts out as zeros.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn create(path: &Path, cache: Cache) -> Result<(Self, HostFile, bool), OpenError> {
+        let failed = |source| OpenError::System { path: path.to_owned(), source };
+        match std::fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let (state, file) = Self::new_file(path, cache).map_err(failed)?;
+                let file = HostFile::from_file(file, path)?;
+                let file = file.with_output(Output::growing(cache.durable));
+                Ok((Self { path: path.to_owned(), state, cache }, file, true))
+            }
+            Err(error) => Err(failed(error)),
+            Ok(_) => {
+                let file = Self::open_present(path, cache).map_err(failed)?;
+                let file = HostFile::from_file(file, path)?;
+                let target = Self { path: path.to_owned(), state: State::Present, cache };
+                if file.is_device() {
+                    let output = Output::fixed(file.length(), cache.durable);
+                    return Ok((target, file.with_output(output), false));
+                }
+                let emptied = rustix::fs::ftruncate(file.as_fd(), 0);
+                emptied.map_err(|error| failed(error.into()))?;
+                Ok((target, file.with_output(Output::growing(cache.durable)), true))
+            }
+        }
+    }
+
+    /// Opens a file that is there, to be written in place.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn open(path: &Path, cache: Cache) -> Result<(Self, HostFile), OpenError> {
+        let failed = |source| OpenError::System { path: path.to_owned(), source };
+        let file = Self::open_present(path, cache).map_err(failed)?;
+        let file = HostFile::from_file(file, path)?;
+        let output = Output::fixed(file.length(), cache.durable);
+        let target = Self { path: path.to_owned(), state: State::Present, cache };
+        Ok((target, file.with_output(output)))
+    }
+
+    fn open_present(path: &Path, cache: Cache) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+        match options.custom_flags(flags | cache.flags()).open(path) {
+            // The file system goes through the cache always.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && cache.direct => {
+                options.custom_flags(flags).open(path)
+            }
+            opened => opened,
+        }
+    }
+
+    fn new_file(path: &Path, cache: Cache) -> io::Result<(State, File)> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).mode(MODE);
+        for flags in [cache.flags(), 0] {
+            if let Ok(file) = options.custom_flags(libc::O_TMPFILE | flags).open(folder) {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let folder = rustix::fs::open(folder, flags, Mode::empty())?;
+                return Ok((State::Nameless(folder, name.to_owned()), file));
+            }
+        }
+        // A file system that cannot do that; it may also be that nothing can be made here,
+        // and then this says why.
+        let mut temporary = OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{}.partial", std::process::id()));
+        let temporary = path.with_file_name(temporary);
+        let file = options.create_new(true).custom_flags(0).open(&temporary)?;
+        Ok((State::Temporary(temporary), file))
+    }
+
+    /// Gives the file its length and its name.
+    ///
+    /// # Errors
+    ///
+    /// A message for the user.
+    pub fn commit(mut self, file: &HostFile) -> Result<(), String> {
+        let shown = file.shown_name();
+        let failed = |what: &str, error: io::Error| {
+            format!("{shown}: cannot {what}: {}", crate::reasons::reason(&error))
+        };
+        let length = file.output().and_then(Output::final_length);
+        if let Some(length) = length {
+            rustix::fs::ftruncate(file.as_fd(), length)
+                .map_err(|error| failed("set the length", error.into()))?;
+        }
+        if self.cache.durable {
+            rustix::fs::fsync(file.as_fd())
+                .map_err(|error| failed("make it durable", error.into()))?;
+        }
+        let named = match std::mem::replace(&mut self.state, State::Present) {
+            State::Present => Ok(()),
+            State::Temporary(temporary) => std::fs::rename(&temporary, &self.path),
+            State::Nameless(folder, name) => give_name(file.as_fd(), &folder, &name),
+        };
+        named.map_err(|error| failed("give it its name", error))
+    }
+}
+
+impl Drop for TargetFile {
+    fn drop(&mut self) {
+        if let State::Temporary(temporary) = &self.state {
+            // It is half made, and whoever looks for it has been told why.
+            let _ = std::fs::remove_file(temporary);
+        }
+    }
+}
+
+/// The rights of a new file, before those are taken that the user does not give.
+const MODE: u32 = 0o644;
+
+/// Gives a file without a name one in a folder, in place of one that has appeared there
+/// in the meantime.
+fn give_name(file: impl AsFd, folder: &OwnedFd, name: &OsStr) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let own = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
+    let link = |name: &OsStr| {
+        rustix::fs::linkat(rustix::fs::CWD, &own, folder, name, AtFlags::SYMLINK_FOLLOW)
+    };
+    match link(name) {
+        Err(rustix::io::Errno::EXIST) => {}
+        linked => return linked.map_err(Into::into),
+    }
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}.complete", std::process::id()));
+    link(&temporary)?;
+    Ok(rustix::fs::renameat(folder, &temporary, folder, name)?)
+}
