@@ -13,7 +13,7 @@
 //!
 //! Reading order: [`layout`] (guest-physical addresses), [`processor`] and
 //! [`pvh`] (how the guest is started), [`port`], [`device`] (what is plugged in where), [`request`], [`reply`],
-//! [`source`] (which image), [`info`], [`map`] and [`convert`] (the vocabulary of operations),
+//! [`source`] (which image), [`info`], [`map`], [`convert`] and [`compare`] (the vocabulary of operations),
 //! [`wire`] (bytes).
 
 #![no_std]
@@ -21,6 +21,7 @@
 
 extern crate alloc;
 
+pub mod compare;
 pub mod convert;
 pub mod device;
 pub mod holes;

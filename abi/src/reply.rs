@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::text::{Message, Path};
-use crate::{convert, info, map};
+use crate::{compare, convert, info, map};
 
 /// One message from the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub enum Reply {
     Info(info::Reply),
     /// The next extents of a map.
     Map(map::Reply),
+    /// What a comparison has found.
+    Compare(compare::Finding),
     /// How far the operation has come.
     Progress(convert::Progress),
     /// The SHA-256 of the disk that was copied.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
-use crate::{convert, info, map};
+use crate::{compare, convert, info, map};
 
 /// One request: the guest carries it out and ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub enum Operation {
     Map(map::Request),
     /// Copy disks into a new image.
     Convert(convert::Request),
+    /// Compare two disks.
+    Compare(compare::Request),
     /// Make an image.
     Create(convert::CreateRequest),
     /// Break in a given way; only an image built for testing knows how.

@@ -15,8 +15,8 @@ use crate::disk::Disk;
 use crate::engine::pipeline::FilledContent;
 use crate::engine::plan::PieceContent;
 use crate::engine::{Consumer, Filled, Pipeline, Planner, Rules, Sink, zeros};
-use crate::open;
-use crate::session::Error;
+use crate::open::{self, Link};
+use crate::session::{Error, Session};
 use crate::transfer::Transfers;
 
 /// Copies disks into a new image.
@@ -32,7 +32,7 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     let end = start.saturating_add(request.range.length).min(whole);
 
     let target = &request.target;
-    let mut writer = begin(target, end - start)?;
+    let mut writer = begin(target, end - start, session)?;
     let slots = reserve(target, writer.as_ref(), session)?;
     let has_backing = target.options.iter().any(|it| it.name.as_bytes() == b"backing_file");
     let unit = writer.unit();
@@ -76,7 +76,7 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
 /// If it cannot be made or written.
 pub fn create<T: Transfers>(request: &CreateRequest, session: &T) -> Result<(), Error> {
     let target = &request.target;
-    let mut writer = begin(target, request.size)?;
+    let mut writer = begin(target, request.size, session)?;
     let slots = reserve(target, writer.as_ref(), session)?;
     let mut sink = Sink::new(session, slots, false);
     writer.finish(&mut sink).map_err(|error| open::failure(target.slot, &error))?;
@@ -87,7 +87,7 @@ pub fn create<T: Transfers>(request: &CreateRequest, session: &T) -> Result<(), 
 const SECTOR: u64 = 512;
 
 /// Begins to make an image with a disk of this size in bytes.
-fn begin(target: &Target, size: u64) -> Result<Box<dyn Writer>, Error> {
+fn begin(target: &Target, size: u64, session: &dyn Session) -> Result<Box<dyn Writer>, Error> {
     let format = formats::by_name(target.format.name());
     let format = format.ok_or_else(|| Error::request("the format is not known"))?;
     let mut options = Options::default();
@@ -102,12 +102,15 @@ fn begin(target: &Target, size: u64) -> Result<Box<dyn Writer>, Error> {
             },
         );
     }
+    let backing = target.backing.as_ref();
+    let backing = backing.map(|source| Link::from(source).open(session)).transpose()?;
+    let backing = backing.map(|backing| backing.image.description());
     let creation = Creation {
         size,
         options,
         compress: target.compress,
         file_name: target.file_name.as_bytes().to_vec(),
-        backing: None,
+        backing: backing.as_ref(),
         seed: target.seed,
         time: target.time,
     };

@@ -8,7 +8,7 @@
 //!
 //! Reading order: [`session`] (the world of an operation), [`open`] and [`cache`] (images),
 //! [`info`]; then [`disk`] (a chain of images is a disk), [`transfer`] and [`engine`] (how
-//! its bytes are moved), [`map`] and [`convert`].
+//! its bytes are moved), [`map`], [`convert`], [`compare`].
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -18,6 +18,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod cache;
+pub mod compare;
 pub mod convert;
 pub mod disk;
 pub mod engine;
@@ -45,6 +46,7 @@ pub fn run<T: Transfers>(operation: &Operation, session: &T) -> Result<(), Error
         Operation::Info(request) => info::run(request, session),
         Operation::Map(request) => map::run(request, session),
         Operation::Convert(request) => convert::run(request, session),
+        Operation::Compare(request) => compare::run(request, session),
         Operation::Create(request) => convert::create(request, session),
         Operation::SelfTest(_) => Err(Error::request("this image has no self-tests")),
     }

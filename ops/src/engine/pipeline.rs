@@ -14,7 +14,11 @@ use crate::session::Error;
 use crate::transfer::{Finished, Returned, Transfer, Transfers};
 
 /// How many bits of a tag say which fetch of a piece it is.
-const FETCH_BITS: u32 = 24;
+const FETCH_BITS: u32 = 20;
+
+/// The bit of a tag from which on it says which pipeline it is of. Those above belong to
+/// the [sink](super::sink).
+const PIPELINE_BIT: u32 = 62;
 
 /// Takes pieces in the order of the disk.
 pub trait Consumer<T: Transfers> {
@@ -24,11 +28,6 @@ pub trait Consumer<T: Transfers> {
     ///
     /// If nothing can be made of it.
     fn take(&mut self, piece: Filled<T::Buffer>, sink: &mut Sink<'_, T>) -> Result<(), Error>;
-
-    /// Whether the consumer wants no more.
-    fn is_done(&self) -> bool {
-        false
-    }
 }
 
 /// A piece of a disk that is there.
@@ -58,6 +57,10 @@ pub struct Pipeline<'a, T: Transfers> {
     session: &'a T,
     planner: Planner<'a>,
     filler: Filler,
+    /// Which pipeline it is: of two that run side by side, one is the second.
+    is_second: bool,
+    /// Where a piece starts that could not be read, in bytes.
+    unreadable: Option<u64>,
     /// Take what cannot be read for zeros.
     salvage: bool,
     /// The pieces that are under way, in order.
@@ -87,6 +90,8 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
             session,
             planner,
             filler: Filler::default(),
+            is_second: false,
+            unreadable: None,
             salvage,
             window: VecDeque::new(),
             first: 0,
@@ -108,35 +113,49 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
             self.admit(sink)?;
             while let Some(piece) = self.next_filled() {
                 consumer.take(piece, sink)?;
-                if consumer.is_done() {
-                    return self.drain(sink);
-                }
                 self.admit(sink)?;
             }
             sink.check()?;
-            if self.window.is_empty() && self.is_exhausted {
+            if self.is_at_end() {
                 return Ok(());
             }
             let finished = self.session.finish()?;
-            self.take_finished(finished, sink)?;
+            if let Err(finished) = sink.done(finished) {
+                self.take_finished(finished, sink)?;
+            }
         }
     }
 
-    /// Waits until nothing is under way any more.
-    fn drain(&mut self, sink: &mut Sink<'_, T>) -> Result<(), Error> {
-        let mut missing: usize = self.window.iter().map(|slot| slot.missing).sum();
-        while missing > 0 {
-            let finished = self.session.finish()?;
-            if sink.done(finished).is_err() {
-                missing -= 1;
-            }
-        }
-        self.window.clear();
-        Ok(())
+    /// The same pipeline, to run beside another.
+    #[must_use]
+    pub fn second(self) -> Self {
+        Self { is_second: true, ..self }
+    }
+
+    /// Whether all pieces have come out.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.window.is_empty() && self.is_exhausted
+    }
+
+    /// Where a piece starts that could not be read, in bytes.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<u64> {
+        self.unreadable
+    }
+
+    /// How many requests are under way.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.window.iter().map(|slot| slot.missing).sum()
     }
 
     /// Sends as many pieces on their way as there is room for.
-    fn admit(&mut self, sink: &mut Sink<'_, T>) -> Result<(), Error> {
+    ///
+    /// # Errors
+    ///
+    /// If an image is damaged or cannot be read.
+    pub fn admit(&mut self, sink: &mut Sink<'_, T>) -> Result<(), Error> {
         while !self.is_exhausted && self.window.len() < DEPTH && sink.outstanding() < WRITE_LIMIT {
             match self.planner.next()? {
                 Some(piece) => self.send(piece, sink)?,
@@ -157,7 +176,7 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
                 for (index, fetch) in plan.fetches.iter().enumerate() {
                     let length = to_usize(fetch.length);
                     let buffer = sink.buffer(length)?;
-                    let tag = number << FETCH_BITS | index as u64;
+                    let tag = self.tag(number, index);
                     let (slot, offset) = (fetch.spot.slot, fetch.spot.offset);
                     self.session.start(tag, Transfer::Read { slot, offset, length, buffer })?;
                 }
@@ -170,30 +189,44 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
         if is_empty { self.fill(number, sink) } else { Ok(()) }
     }
 
+    fn tag(&self, number: u64, index: usize) -> u64 {
+        u64::from(self.is_second) << PIPELINE_BIT | number << FETCH_BITS | index as u64
+    }
+
+    /// Whether a request is one of this pipeline.
+    #[must_use]
+    pub fn has_made(&self, finished: &Finished<T::Buffer>) -> bool {
+        (finished.tag >> PIPELINE_BIT == 1) == self.is_second
+    }
+
     /// Takes note of a request that is done.
-    fn take_finished(
+    ///
+    /// # Errors
+    ///
+    /// If it failed.
+    pub fn take_finished(
         &mut self,
         finished: Finished<T::Buffer>,
         sink: &mut Sink<'_, T>,
     ) -> Result<(), Error> {
-        let Err(Finished { tag, result, buffer }) = sink.done(finished) else {
-            return Ok(());
-        };
-        let number = tag >> FETCH_BITS;
+        let Finished { tag, result, buffer } = finished;
+        let number = (tag & ((1 << PIPELINE_BIT) - 1)) >> FETCH_BITS;
         let index = to_usize(tag & ((1 << FETCH_BITS) - 1));
         let lost = || Error::request("a request was answered that nobody made");
         let Some(Returned::Filled(mut buffer)) = buffer else {
             return Err(lost());
         };
+        let salvage = self.salvage;
+        let slot = self.slot(number).ok_or_else(lost)?;
+        slot.missing = slot.missing.checked_sub(1).ok_or_else(lost)?;
         if result.is_err() {
-            if !self.salvage {
+            if !salvage {
                 return Err(self.read_error(number));
             }
             buffer.fill(0);
         }
         let slot = self.slot(number).ok_or_else(lost)?;
         *slot.fetched.get_mut(index).ok_or_else(lost)? = Some(buffer);
-        slot.missing = slot.missing.checked_sub(1).ok_or_else(lost)?;
         if slot.missing == 0 { self.fill(number, sink) } else { Ok(()) }
     }
 
@@ -236,7 +269,7 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
     }
 
     /// The next piece in order, if it is there.
-    fn next_filled(&mut self) -> Option<Filled<T::Buffer>> {
+    pub fn next_filled(&mut self) -> Option<Filled<T::Buffer>> {
         let slot = self.window.front_mut()?;
         let content = slot.filled.take()?;
         let (offset, length) = (slot.piece.offset, slot.piece.length);
@@ -252,6 +285,7 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
     /// The error of a piece that cannot be read.
     fn read_error(&mut self, number: u64) -> Error {
         let offset = self.slot(number).map_or(0, |slot| slot.piece.offset);
+        self.unreadable = Some(offset);
         let message = format!("error while reading at byte {offset}: Input/output error");
         Error::Failed { device: None, kind: FailureKind::InputOutput, is_bare: false, message }
     }

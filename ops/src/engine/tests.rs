@@ -5,6 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use std::format;
 
+use abi::compare::Finding;
 use abi::convert::{Range, Request, Setting, State, Target, Value};
 use abi::info::Format;
 use abi::reply::Reply;
@@ -195,4 +196,82 @@ fn a_map_covers_the_disk_once() {
         let end = length.map_or(5_000_192, |length| start + length).min(5_000_192).max(start);
         assert_eq!(position, end, "{}", format!("{start} {length:?}"));
     }
+}
+
+/// What a comparison of two files finds.
+fn compared(left: Vec<u8>, right: Vec<u8>, formats: [Format; 2], strict: bool) -> Vec<Finding> {
+    let world = World::with_image(left);
+    let right = world.plug(right);
+    let side = |slot, format| {
+        let image = world.plug(vec![]);
+        convert::run(&request(vec![source(slot)], image, format), &world).unwrap();
+        source(image)
+    };
+    let [first, second] = formats;
+    let sources = [side(0, first), side(right, second)];
+    let before = world.replies().len();
+    let request = abi::compare::Request { sources, strict, progress: false, max_depth: 8 };
+    crate::compare::run(&request, &world).unwrap();
+    let findings = world.replies().into_iter().skip(before).filter_map(|reply| match reply {
+        Reply::Compare(finding) => Some(finding),
+        _ => None,
+    });
+    findings.collect()
+}
+
+#[test]
+fn disks_are_the_same_whatever_they_are_stored_in() {
+    let disk = disk(5_000_192);
+    for left in [Format::Raw, Format::Vdi] {
+        for right in [Format::Raw, Format::Vdi] {
+            let found = compared(disk.clone(), disk.clone(), [left, right], false);
+            assert_eq!(found, [Finding::Identical], "{left:?} {right:?}");
+        }
+    }
+}
+
+#[test]
+fn the_first_difference_is_told() {
+    let left = disk(5_000_192);
+    for place in [0, 511, 512, 70_001, 1_048_576, 3_000_001, 5_000_191] {
+        let mut right = left.clone();
+        right[place] ^= 0x55;
+        let found = compared(left.clone(), right, [Format::Raw, Format::Raw], false);
+        let sector = place as u64 / 512 * 512;
+        assert_eq!(found, [Finding::ContentMismatch(sector)], "{place}");
+    }
+    // Against what nobody has written to, it is the first byte.
+    let zeros = vec![0; 3 << 20];
+    let mut one = zeros.clone();
+    one[1_234_567] = 1;
+    let found = compared(one, zeros, [Format::Raw, Format::Vdi], false);
+    assert_eq!(found, [Finding::ContentMismatch(1_234_567)]);
+}
+
+#[test]
+fn what_is_behind_the_shorter_disk_has_to_be_zeros() {
+    let short = disk(1 << 20);
+    let mut long = short.clone();
+    long.resize(4 << 20, 0);
+    let formats = [Format::Raw, Format::Raw];
+    let found = compared(short.clone(), long.clone(), formats, false);
+    assert_eq!(found, [Finding::SizeWarning, Finding::Identical]);
+    let found = compared(short.clone(), long.clone(), formats, true);
+    assert_eq!(found, [Finding::SizeMismatch]);
+    long[3_000_000] = 9;
+    for (left, right) in [(short.clone(), long.clone()), (long, short)] {
+        let found = compared(left, right, formats, false);
+        assert_eq!(found, [Finding::SizeWarning, Finding::ContentMismatch(3_000_000)]);
+    }
+}
+
+#[test]
+fn strictness_is_about_how_disks_are_stored() {
+    let disk = disk(3 << 20);
+    let same = compared(disk.clone(), disk.clone(), [Format::Vdi, Format::Vdi], true);
+    assert_eq!(same, [Finding::Identical]);
+    let mut zeros = vec![0; 3 << 20];
+    zeros[0] = 1;
+    let found = compared(zeros.clone(), zeros, [Format::Raw, Format::Vdi], true);
+    assert_eq!(found, [Finding::StatusMismatch(1 << 20)]);
 }

@@ -1,28 +1,25 @@
 //! `exuvia convert`.
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::ExitCode;
 
-use abi::convert::{Range, Request, State, Target};
-use abi::info::Format;
-use abi::reply::{Reference, Reply};
+use abi::convert::{Range, Request, State};
+use abi::reply::Reply;
 use abi::request::Operation;
 use abi::source::{Snapshot, SnapshotName};
-use abi::text::Text;
 
+use super::Program;
 use super::image::ImageArgs;
 use super::machine::MachineArgs;
 use super::source::{MAX_DEPTH, Named, explain};
-use super::{Program, usage};
+use super::target::{self, NewImage, Wanted};
+use super::watch::{self, Names, NotDone};
 use crate::creation::{Settings, number, table};
 use crate::host_file::HostFile;
 use crate::output::escape::for_terminal;
 use crate::progress::{Progress, Style};
-use crate::reasons::on_one_line;
-use crate::references::References;
-use crate::run::{FIRST_FILE_SLOT, Job, Listener, RunError, file_in_slot};
-use crate::target_file::{Cache, TargetFile};
+use crate::run::FIRST_FILE_SLOT;
+use crate::target_file::Cache;
 
 /// Copy disk images into a new one, in any format.
 ///
@@ -84,6 +81,10 @@ pub struct Args {
     #[arg(long)]
     salvage: bool,
 
+    /// Print a digest of the disk's content, computed on the way.
+    #[arg(long, value_name = "sha256", value_parser = ["sha256"], help_heading = "Options of exuvia")]
+    hash: Option<String>,
+
     #[command(flatten)]
     machine: MachineArgs,
 
@@ -106,34 +107,19 @@ const MAX_SPARSE: u64 = 16 << 20;
 pub fn run(program: &Program, arguments: &Args) -> ExitCode {
     match convert(program, arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Complaint::Usage(message)) => usage::fail(program, Some("convert"), &message),
-        Err(Complaint::Failure(message)) => program.fail(&message),
+        Err(message) => program.fail(&message),
     }
 }
 
-/// Why nothing was converted.
-enum Complaint {
-    /// The arguments make no sense.
-    Usage(String),
-    /// Something went wrong.
-    Failure(String),
-}
-
-impl From<String> for Complaint {
-    fn from(message: String) -> Self {
-        Self::Failure(message)
-    }
-}
-
-fn convert(program: &Program, arguments: &Args) -> Result<(), Complaint> {
-    let format = target_format(arguments)?;
+fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
+    let format = target::format(arguments.output_format.as_deref().unwrap_or("raw"))?;
     let sparse = sparse_size(&arguments.sparse)?;
     let Some((target_name, names)) = arguments.names.split_last().filter(|(_, it)| !it.is_empty())
     else {
-        return Err(Complaint::Failure("Must specify image file name".to_owned()));
+        return Err("Must specify image file name".to_owned());
     };
     if let Some(complaint) = arguments.image.complaint() {
-        return Err(complaint.into());
+        return Err(complaint);
     }
     let mut settings = Settings::default();
     for options in &arguments.options {
@@ -142,18 +128,15 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), Complaint> {
     let cache = Cache::from_name(&arguments.cache);
     let cache = cache.ok_or_else(|| format!("Invalid cache option: {}", arguments.cache))?;
     if Cache::from_name(&arguments.source_cache).is_none() {
-        return Err(format!("Invalid source cache option: {}", arguments.source_cache).into());
+        return Err(format!("Invalid source cache option: {}", arguments.source_cache));
     }
     if arguments.compress && !table::can_compress(format) {
-        return Err("Compression not supported for this file format".to_owned().into());
+        return Err("Compression not supported for this file format".to_owned());
     }
 
-    let image = arguments.machine.image().map_err(|error| on_one_line(&error))?;
-    let backend = arguments.machine.backend(program).map_err(|error| on_one_line(&error))?;
     let opened: Result<Vec<_>, String> =
         names.iter().map(|name| Named::open(&arguments.image, name)).collect();
     let (named, mut files): (Vec<Named>, Vec<HostFile>) = opened?.into_iter().unzip();
-    let references = References::of(&files);
 
     let snapshot = arguments.snapshot.as_deref().map(snapshot).transpose()?;
     let sources = (FIRST_FILE_SLOT..).zip(&named);
@@ -161,30 +144,23 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), Complaint> {
         sources.map(|(slot, named)| named.source(slot, snapshot.clone())).collect();
     let target_slot = FIRST_FILE_SLOT + u8::try_from(files.len()).unwrap_or(u8::MAX);
 
-    let path = Path::new(target_name);
-    let said = for_terminal(std::os::unix::ffi::OsStrExt::as_bytes(target_name.as_os_str()));
-    let (target_file, file, state) = open_target(arguments, path, cache)?;
+    let state = match (arguments.no_create, arguments.target_is_zero) {
+        (false, _) => State::New,
+        (true, false) => State::Used,
+        (true, true) => State::Zeroed,
+    };
+    let wanted = Wanted { format, settings: &settings, compress: arguments.compress, state };
+    let (new_image, file) = NewImage::open(target_name, &wanted, cache, target_slot)?;
     files.push(file);
 
     let request = Request {
         sources,
-        target: Target {
-            slot: target_slot,
-            others: Vec::new(),
-            format,
-            options: settings.to_request(),
-            compress: arguments.compress,
-            file_name: file_name(path),
-            backing: None,
-            state,
-            seed: seed(),
-            time: now(),
-        },
+        target: new_image.request(&wanted, None),
         range: Range::ALL,
         sparse,
         progress: arguments.progress.is_some() && !arguments.quiet,
         salvage: arguments.salvage,
-        hash: false,
+        hash: arguments.hash.is_some(),
         max_depth: MAX_DEPTH,
     };
     let style = match arguments.progress.as_deref() {
@@ -193,58 +169,50 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), Complaint> {
         Some("json") => Style::Json,
         Some(_) => Style::Line,
     };
-    let mut watcher = Watcher { references, progress: Progress::begin(style, 1.0) };
-    let job = Job {
-        image: &image,
-        operation: Operation::Convert(request),
-        files,
-        memory_end: arguments.machine.memory_end(),
-        budget: arguments.machine.long_budget(),
-    };
-    let ran = backend.run(job, &mut watcher);
-    let result = match ran {
-        Ok(outcome) => {
-            arguments.machine.say_timings(program, &outcome.timings);
-            match outcome.file(target_slot) {
-                Some(file) => target_file.commit(file).map_err(Complaint::Failure),
-                None => Err("the new image is gone".to_owned().into()),
-            }
+    let mut progress = Progress::begin(style, 1.0);
+    let mut digest = None;
+    let mut hear = |reply, _: &Names| {
+        if let Reply::Digest(bytes) = reply {
+            digest = Some(bytes);
         }
-        Err(error) => Err(explain_target(&error, &named, target_slot, &said, format).into()),
     };
-    watcher.progress.end(result.is_ok());
-    result
-}
-
-/// The format to make.
-fn target_format(arguments: &Args) -> Result<Format, Complaint> {
-    let name = arguments.output_format.as_deref().unwrap_or("raw");
-    let shown = for_terminal(name.as_bytes());
-    let format = Format::from_name(name).ok_or(format!("Unknown file format '{shown}'"))?;
-    if table::options(format).is_none() {
-        return Err(format!("Format driver '{name}' does not support image creation").into());
+    let operation = Operation::Convert(request);
+    let machine = &arguments.machine;
+    let done = watch::run(program, machine, operation, files, &mut progress, &mut hear);
+    let result = match done {
+        Ok(outcome) => new_image.commit(&outcome),
+        Err(NotDone::NoMachine(message)) => Err(message),
+        Err(NotDone::Failed(error)) => Err(new_image
+            .explain(&error, format)
+            .unwrap_or_else(|| explain(&error, &named, FIRST_FILE_SLOT))),
+    };
+    progress.end(result.is_ok());
+    result?;
+    if let Some(digest) = digest {
+        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let _ = program.print(&format!("sha256:{digits}\n"));
     }
-    Ok(format)
+    Ok(())
 }
 
-fn sparse_size(text: &str) -> Result<u32, Complaint> {
+fn sparse_size(text: &str) -> Result<u32, String> {
     let size = number::size(text).map_err(|_| {
-        Complaint::Failure(format!(
+        format!(
             "Invalid buffer size for sparse output specified: '{}'",
             for_terminal(text.as_bytes())
-        ))
+        )
     })?;
     let good = size.is_multiple_of(512) && size <= MAX_SPARSE;
     u32::try_from(size).ok().filter(|_| good).ok_or_else(|| {
-        Complaint::Failure(format!(
+        format!(
             "Invalid buffer size for sparse output specified. Valid sizes are multiples of 512 \
              up to {MAX_SPARSE}. Select 0 to disable sparse detection (fully allocates output)."
-        ))
+        )
     })
 }
 
 /// Which snapshot the user wants.
-fn snapshot(text: &str) -> Result<Snapshot, Complaint> {
+fn snapshot(text: &str) -> Result<Snapshot, String> {
     let name = |text: &str| SnapshotName::truncated(text.as_bytes());
     if !text.starts_with("snapshot.") {
         return Ok(Snapshot::Either(name(text)));
@@ -258,82 +226,4 @@ fn snapshot(text: &str) -> Result<Snapshot, Complaint> {
         }
     }
     Ok(Snapshot::Exactly { id, name: by_name })
-}
-
-/// Makes or opens the file of the new image.
-fn open_target(
-    arguments: &Args,
-    path: &Path,
-    cache: Cache,
-) -> Result<(TargetFile, HostFile, State), Complaint> {
-    let shown = for_terminal(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()));
-    let zeroed = if arguments.target_is_zero { State::Zeroed } else { State::Used };
-    if arguments.no_create {
-        let opened = TargetFile::open(path, cache);
-        let (target, file) =
-            opened.map_err(|error| format!("Could not open '{shown}': {error}"))?;
-        return Ok((target, file, zeroed));
-    }
-    let name = arguments.output_format.as_deref().unwrap_or("raw");
-    let created = TargetFile::create(path, cache);
-    let (target, file, is_new) =
-        created.map_err(|error| format!("{shown}: error while converting {name}: {error}"))?;
-    Ok((target, file, if is_new { State::New } else { State::Used }))
-}
-
-fn file_name(path: &Path) -> Text<4096> {
-    let name = path.file_name().unwrap_or_default();
-    Text::truncated(std::os::unix::ffi::OsStrExt::as_bytes(name))
-}
-
-/// What ids are made of.
-fn seed() -> [u8; 16] {
-    let mut seed = [0; 16];
-    // Without it, ids are zeros, and still no two of an image are the same.
-    let _ = rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty());
-    seed
-}
-
-fn now() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
-}
-
-/// A failure, in qemu-img's words.
-fn explain_target(
-    error: &RunError,
-    named: &[Named],
-    target: u8,
-    said: &str,
-    format: Format,
-) -> String {
-    if let RunError::Failed { failure, files } = error {
-        let failed = file_in_slot(files, target).and_then(HostFile::output);
-        if let Some(reason) = failed.and_then(|output| output.failure()) {
-            return format!("error while writing '{said}': {reason}");
-        }
-        if failure.device == Some(target) {
-            let message = for_terminal(failure.message.as_bytes());
-            return format!("{said}: error while converting {}: {message}", format.name());
-        }
-    }
-    explain(error, named, FIRST_FILE_SLOT)
-}
-
-/// Takes what the guest says on the way.
-struct Watcher {
-    references: References,
-    progress: Progress,
-}
-
-impl Listener for Watcher {
-    fn reply(&mut self, reply: Reply) {
-        if let Reply::Progress(progress) = reply {
-            self.progress.set(progress.done, progress.total);
-        }
-    }
-
-    fn open(&mut self, reference: &Reference, from: &HostFile) -> Result<HostFile, String> {
-        self.references.open(reference, from)
-    }
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use crate::image_name::{ImageName, NameError};
 
 /// Flags that say what an image is and how to open it.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct ImageArgs {
     /// Take the image for one of this format, instead of probing.
     #[arg(short = 'f', long, value_name = "FMT", allow_hyphen_values = true)]

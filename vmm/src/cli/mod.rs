@@ -8,12 +8,17 @@
 //! that make no sense), [`machine`] (flags of our own), [`image`] (flags that
 //! name an image), then a file for each command: [`info`].
 
+pub mod compare;
 pub mod convert;
+pub mod create;
 pub mod image;
 pub mod info;
 pub mod machine;
+pub mod map;
 pub mod source;
+pub mod target;
 pub mod usage;
+pub mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -57,8 +62,23 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Compare(compare::Args),
     Convert(convert::Args),
+    Create(create::Args),
     Info(info::Args),
+    Map(map::Args),
+}
+
+impl Command {
+    fn run(&self, program: &Program) -> ExitCode {
+        match self {
+            Self::Compare(arguments) => compare::run(program, arguments),
+            Self::Convert(arguments) => convert::run(program, arguments),
+            Self::Create(arguments) => create::run(program, arguments),
+            Self::Info(arguments) => info::run(program, arguments),
+            Self::Map(arguments) => map::run(program, arguments),
+        }
+    }
 }
 
 /// Where messages go, and under which name.
@@ -105,10 +125,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let program = Program { name };
     match Cli::try_parse_from(&arguments) {
         Ok(Cli { version: true, .. }) => program.print(&version(&program.name)),
-        Ok(Cli { command: Some(Command::Info(arguments)), .. }) => info::run(&program, &arguments),
-        Ok(Cli { command: Some(Command::Convert(arguments)), .. }) => {
-            convert::run(&program, &arguments)
-        }
+        Ok(Cli { command: Some(command), .. }) => command.run(&program),
         Ok(Cli { command: None, .. }) => usage::fail(&program, None, "Not enough arguments"),
         Err(error) => usage::explain(&program, &arguments, &error),
     }

@@ -3,16 +3,22 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use abi::info::Format;
+use abi::info::{self, Format};
+use abi::reply::Reply;
+use abi::request::Operation;
 use abi::source::{Snapshot, Source};
 use abi::text::Text;
 
+use super::Program;
 use super::image::ImageArgs;
+use super::machine::MachineArgs;
+use super::watch::{self, Names, NotDone};
 use crate::host_file::HostFile;
 use crate::image_name::ImageName;
 use crate::output::escape::for_terminal;
+use crate::progress::{Progress, Style};
 use crate::reasons::on_one_line;
-use crate::run::{RunError, file_in_slot};
+use crate::run::{FIRST_FILE_SLOT, RunError, file_in_slot};
 
 /// How many images a backing chain may have.
 pub const MAX_DEPTH: u32 = 64;
@@ -52,6 +58,42 @@ impl Named {
             extension: Text::truncated(&self.name.extension),
             window: self.name.window,
             snapshot,
+        }
+    }
+}
+
+/// Has a guest describe an image, and nothing that it refers to.
+///
+/// # Errors
+///
+/// A message for the user.
+pub fn describe(
+    program: &Program,
+    machine: &MachineArgs,
+    named: &Named,
+) -> Result<info::Image, String> {
+    let file = HostFile::open(&named.name.path);
+    let file = file.map_err(|error| format!("Could not open '{}': {error}", named.said))?;
+    let operation = Operation::Info(info::Request {
+        image: named.source(FIRST_FILE_SLOT, None),
+        follow: false,
+        max_depth: 1,
+        contents: false,
+    });
+    let mut described = None;
+    let mut hear = |reply, _: &Names| {
+        if let Reply::Info(info::Reply::Image(image)) = reply {
+            described = Some(*image);
+        }
+    };
+    let mut silent = Progress::begin(Style::Silent, 1.0);
+    let done = watch::run(program, machine, operation, vec![file], &mut silent, &mut hear);
+    match (done, described) {
+        (Ok(_), Some(described)) => Ok(described),
+        (Ok(_), None) => Err(format!("the guest gave no description of '{}'", named.said)),
+        (Err(NotDone::NoMachine(message)), _) => Err(message),
+        (Err(NotDone::Failed(error)), _) => {
+            Err(explain(&error, std::slice::from_ref(named), FIRST_FILE_SLOT))
         }
     }
 }

@@ -74,6 +74,15 @@ impl Settings {
         self.0.iter().find_map(|(set, value)| (set.name == name).then_some(value))
     }
 
+    /// The value of an option that is a number, if it is set.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u64> {
+        match self.get(name) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
     /// The value of an option that is text, if it is set.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&[u8]> {

@@ -1,0 +1,328 @@
+//! `compare`: whether two disks are the same.
+
+use alloc::vec::Vec;
+use core::ops::Deref;
+
+use abi::compare::{Finding, Request};
+use abi::convert::Progress;
+use abi::reply::Reply;
+
+use crate::disk::{Disk, Span, Stored};
+use crate::engine::pipeline::FilledContent;
+use crate::engine::{Filled, Pipeline, Planner, Rules, Sink, zeros};
+use crate::session::Error;
+use crate::transfer::Transfers;
+
+/// The unit of comparison in bytes: what is said to differ is a sector.
+const SECTOR: usize = 512;
+
+/// Rules for reading: all of the disk, whatever way it is stored.
+const RULES: Rules = Rules { alignment: SECTOR as u64, only_top: false, keep_zeros: false };
+
+/// Compares two disks.
+///
+/// # Errors
+///
+/// If an image cannot be opened. One that cannot be read further on is a finding.
+pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
+    let [left, right] = &request.sources;
+    let disks = [
+        [Disk::open(session, left, request.max_depth)?],
+        [Disk::open(session, right, request.max_depth)?],
+    ];
+    let finding = Comparison { request, session, disks: &disks }.run()?;
+    session.reply(Reply::Compare(finding))
+}
+
+/// Two disks.
+struct Comparison<'a, T> {
+    request: &'a Request,
+    session: &'a T,
+    disks: &'a [[Disk<'a>; 1]; 2],
+}
+
+impl<T: Transfers> Comparison<'_, T> {
+    fn disk(&self, side: usize) -> &Disk<'_> {
+        let [[left], [right]] = self.disks;
+        if side == 0 { left } else { right }
+    }
+
+    fn run(&self) -> Result<Finding, Error> {
+        let sizes = [self.disk(0).size(), self.disk(1).size()];
+        let [left, right] = sizes;
+        if self.request.strict && left != right {
+            return Ok(Finding::SizeMismatch);
+        }
+        let common = left.min(right);
+        // How disks are stored matters only as far as their content is the same.
+        let status = if self.request.strict { self.status_mismatch(common)? } else { None };
+        let end = status.unwrap_or(common);
+        if let Some(finding) = self.content_mismatch(end)? {
+            return Ok(finding);
+        }
+        if let Some(offset) = status {
+            return Ok(Finding::StatusMismatch(offset));
+        }
+        if left == right {
+            return Ok(Finding::Identical);
+        }
+        self.session.reply(Reply::Compare(Finding::SizeWarning))?;
+        let longer = usize::from(right > left);
+        let rest = self.nonzero(longer, common, left.max(right))?;
+        Ok(rest.unwrap_or(Finding::Identical))
+    }
+
+    /// Where the disks are first stored in different ways.
+    fn status_mismatch(&self, end: u64) -> Result<Option<u64>, Error> {
+        let mut offset = 0;
+        while offset < end {
+            let left = self.disk(0).span(offset, end - offset)?;
+            let right = self.disk(1).span(offset, end - offset)?;
+            if status(&left) != status(&right) {
+                return Ok(Some(offset));
+            }
+            offset += left.length.min(right.length);
+        }
+        Ok(None)
+    }
+
+    /// Where the disks first differ.
+    fn content_mismatch(&self, end: u64) -> Result<Option<Finding>, Error> {
+        let mut sink = Sink::new(self.session, Vec::new(), false);
+        let [left, right] = self.disks;
+        let pipeline = |disk| Pipeline::new(self.session, Planner::new(disk, 0, end, RULES), false);
+        let mut pair = Pair {
+            pipelines: [pipeline(left), pipeline(right).second()],
+            current: [None, None],
+            sink: &mut sink,
+        };
+        let total = self.disk(0).size().max(self.disk(1).size());
+        let mut done = 0;
+        let found = loop {
+            match pair.next(self.session) {
+                Ok(Some(Step::Same(position))) => {
+                    done = position;
+                    self.report(done, total)?;
+                }
+                Ok(Some(Step::Differs(sector, byte))) => {
+                    // What nobody has ever written to, qemu-img does not read: it looks
+                    // for the first byte that is not zero in the other.
+                    let exactly = self.is_nowhere(0, sector)? || self.is_nowhere(1, sector)?;
+                    let offset = if exactly { byte } else { sector };
+                    break Some(Finding::ContentMismatch(offset));
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(pair.unreadable(done).ok_or(error)?),
+            }
+        };
+        pair.drain(self.session)?;
+        Ok(found)
+    }
+
+    /// Whether a disk has something else than zeros in a range.
+    fn nonzero(&self, side: usize, start: u64, end: u64) -> Result<Option<Finding>, Error> {
+        let mut sink = Sink::new(self.session, Vec::new(), false);
+        let [left, right] = self.disks;
+        let disks = if side == 0 { left } else { right };
+        let mut pipeline =
+            Pipeline::new(self.session, Planner::new(disks, start, end, RULES), false);
+        let number = u8::try_from(side).unwrap_or(1);
+        let found = loop {
+            let advanced = advance(&mut pipeline, self.session, &mut sink);
+            match advanced {
+                Ok(Some(piece)) => {
+                    let end = piece.offset + piece.length;
+                    if let FilledContent::Data(buffer) = piece.content {
+                        let bytes = buffer.get(..to_usize(piece.length)).unwrap_or_default();
+                        if let Some(byte) = bytes.iter().position(|byte| *byte != 0) {
+                            break Some(Finding::ContentMismatch(piece.offset + byte as u64));
+                        }
+                        sink.pool().put(buffer);
+                    }
+                    self.report(end, end.max(self.disk(side).size()))?;
+                }
+                Ok(None) => break None,
+                Err(error) => {
+                    let offset = pipeline.unreadable().ok_or(error)?;
+                    break Some(Finding::Unreadable { side: number, offset });
+                }
+            }
+        };
+        while pipeline.under_way() > 0 {
+            let finished = self.session.finish()?;
+            // It does not matter any more how it went.
+            let _ = pipeline.take_finished(finished, &mut sink);
+        }
+        Ok(found)
+    }
+
+    fn is_nowhere(&self, side: usize, offset: u64) -> Result<bool, Error> {
+        let span = self.disk(side).span(offset, SECTOR as u64)?;
+        Ok(span.stored == Stored::Nowhere)
+    }
+
+    fn report(&self, done: u64, total: u64) -> Result<(), Error> {
+        match self.request.progress {
+            true => self.session.reply(Reply::Progress(Progress { done, total })),
+            false => Ok(()),
+        }
+    }
+}
+
+/// How a range is stored, as far as strictness goes.
+fn status(span: &Span) -> (u8, bool) {
+    match span.stored {
+        Stored::Nowhere => (0, false),
+        Stored::Zero(spot) => (1, spot.is_some()),
+        Stored::Hole(_) => (1, true),
+        Stored::Data(_) => (2, true),
+        Stored::Compressed(..) => (3, false),
+    }
+}
+
+/// Two pipelines side by side.
+struct Pair<'a, 'sink, T: Transfers> {
+    pipelines: [Pipeline<'a, T>; 2],
+    /// The piece of each that is being compared, and how far it has been.
+    current: [Option<(Filled<T::Buffer>, u64)>; 2],
+    sink: &'sink mut Sink<'a, T>,
+}
+
+/// A step of a comparison.
+enum Step {
+    /// The disks are the same up to an offset.
+    Same(u64),
+    /// They differ in the sector at an offset, in the byte at another.
+    Differs(u64, u64),
+}
+
+impl<T: Transfers> Pair<'_, '_, T> {
+    /// Compares as much as there is of both.
+    fn next(&mut self, session: &T) -> Result<Option<Step>, Error> {
+        loop {
+            for (pipeline, current) in self.pipelines.iter_mut().zip(&mut self.current) {
+                pipeline.admit(self.sink)?;
+                if current.is_none() {
+                    *current = pipeline.next_filled().map(|piece| (piece, 0));
+                }
+            }
+            if self.current.iter().all(Option::is_some) {
+                return Ok(self.step());
+            }
+            if self.pipelines.iter().all(Pipeline::is_at_end) {
+                return Ok(None);
+            }
+            let finished = session.finish()?;
+            for pipeline in &mut self.pipelines {
+                if pipeline.has_made(&finished) {
+                    pipeline.take_finished(finished, self.sink)?;
+                    break;
+                }
+            }
+        }
+    }
+
+    fn step(&mut self) -> Option<Step> {
+        let [Some((left, left_done)), Some((right, right_done))] = &mut self.current else {
+            return None;
+        };
+        let offset = left.offset + *left_done;
+        let length = (left.length - *left_done).min(right.length - *right_done);
+        let first = part(left, *left_done, length);
+        let second = part(right, *right_done, length);
+        let difference = match (first, second) {
+            (Some(first), Some(second)) => difference(first, second),
+            (Some(only), None) | (None, Some(only)) => nonzero(only),
+            (None, None) => None,
+        };
+        if let Some((sector, byte)) = difference {
+            return Some(Step::Differs(offset + sector as u64, offset + byte as u64));
+        }
+        *left_done += length;
+        *right_done += length;
+        for current in &mut self.current {
+            if current.as_ref().is_some_and(|(piece, done)| *done == piece.length)
+                && let Some((piece, _)) = current.take()
+                && let FilledContent::Data(buffer) = piece.content
+            {
+                self.sink.pool().put(buffer);
+            }
+        }
+        Some(Step::Same(offset + length))
+    }
+
+    /// The finding if one of the disks could not be read.
+    fn unreadable(&self, done: u64) -> Option<Finding> {
+        let mut sides = (0_u8..).zip(&self.pipelines);
+        sides.find_map(|(side, pipeline)| {
+            let offset = pipeline.unreadable()?.max(done);
+            Some(Finding::Unreadable { side, offset })
+        })
+    }
+
+    /// Waits until nothing is under way any more.
+    fn drain(&mut self, session: &T) -> Result<(), Error> {
+        while self.pipelines.iter().any(|pipeline| pipeline.under_way() > 0) {
+            let finished = session.finish()?;
+            for pipeline in &mut self.pipelines {
+                if pipeline.has_made(&finished) {
+                    // It does not matter any more how it went.
+                    let _ = pipeline.take_finished(finished, self.sink);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A part of a piece, if it is not zeros.
+fn part<B: Deref<Target = [u8]>>(piece: &Filled<B>, start: u64, length: u64) -> Option<&[u8]> {
+    match &piece.content {
+        FilledContent::Data(buffer) => {
+            Some(buffer.get(to_usize(start)..to_usize(start + length)).unwrap_or_default())
+        }
+        FilledContent::Zero | FilledContent::Underneath => None,
+    }
+}
+
+/// The next piece of a pipeline.
+fn advance<T: Transfers>(
+    pipeline: &mut Pipeline<'_, T>,
+    session: &T,
+    sink: &mut Sink<'_, T>,
+) -> Result<Option<Filled<T::Buffer>>, Error> {
+    loop {
+        pipeline.admit(sink)?;
+        if let Some(piece) = pipeline.next_filled() {
+            return Ok(Some(piece));
+        }
+        if pipeline.is_at_end() {
+            return Ok(None);
+        }
+        let finished = session.finish()?;
+        pipeline.take_finished(finished, sink)?;
+    }
+}
+
+/// The first sector in which bytes differ, and the first byte.
+fn difference(left: &[u8], right: &[u8]) -> Option<(usize, usize)> {
+    if left == right {
+        return None;
+    }
+    let byte = left.iter().zip(right).position(|(left, right)| left != right)?;
+    Some((byte - byte % SECTOR, byte))
+}
+
+/// The first sector in which bytes are not zero, and the first byte.
+fn nonzero(bytes: &[u8]) -> Option<(usize, usize)> {
+    if zeros::are_zero(bytes) {
+        return None;
+    }
+    let byte = bytes.iter().position(|byte| *byte != 0)?;
+    Some((byte - byte % SECTOR, byte))
+}
+
+fn to_usize(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

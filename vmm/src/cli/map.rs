@@ -1,0 +1,183 @@
+//! `exuvia map`.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use abi::map::{Extent, Flags, Request};
+use abi::reply::Reply;
+use abi::request::Operation;
+
+use super::image::ImageArgs;
+use super::machine::MachineArgs;
+use super::source::{MAX_DEPTH, Named, explain};
+use super::watch::{self, Names, NotDone};
+use super::{Program, usage};
+use crate::creation::number;
+use crate::output::escape::for_terminal;
+use crate::progress::{Progress, Style};
+use crate::run::FIRST_FILE_SLOT;
+
+/// Show where the content of a disk image is stored.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    image: ImageArgs,
+
+    /// Start at this offset of the disk.
+    #[arg(short = 's', long, value_name = "OFFSET", allow_hyphen_values = true)]
+    start_offset: Option<String>,
+
+    /// Look at no more than this.
+    #[arg(short = 'l', long, value_name = "LENGTH", allow_hyphen_values = true)]
+    max_length: Option<String>,
+
+    /// Print text for people (human, the default) or JSON (json).
+    #[arg(long, value_name = "human|json", allow_hyphen_values = true)]
+    output: Option<String>,
+
+    #[command(flatten)]
+    machine: MachineArgs,
+
+    /// The image file (or a list of options, with --image-opts).
+    #[arg(value_name = "FILENAME")]
+    names: Vec<OsString>,
+}
+
+const EXAMPLES: &str = "Examples:
+  exuvia map disk.qcow2
+  exuvia map --output=json top.qcow2      with the images underneath, in full
+  exuvia map -s 1G -l 1M disk.vmdk
+
+Exit code: 0 if the image could be mapped, 1 if not.";
+
+/// Runs the command. Returns the exit code.
+pub fn run(program: &Program, arguments: &Args) -> ExitCode {
+    let wrong = |message: &str| usage::fail(program, Some("map"), message);
+    let json = match arguments.output.as_deref() {
+        None | Some("human") => false,
+        Some("json") => true,
+        Some(other) => {
+            return wrong(&format!("--output expects 'human' or 'json' not '{other}'"));
+        }
+    };
+    let [name] = arguments.names.as_slice() else {
+        return wrong("Expecting one image file name");
+    };
+    match map(program, arguments, name, json) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => program.fail(&message),
+    }
+}
+
+fn map(program: &Program, arguments: &Args, name: &OsString, json: bool) -> Result<(), String> {
+    let start = arguments.start_offset.as_deref().map(|text| size("start offset", text));
+    let length = arguments.max_length.as_deref().map(|text| size("max length", text));
+    let (start, length) = (start.transpose()?, length.transpose()?);
+    if let Some(complaint) = arguments.image.complaint() {
+        return Err(complaint);
+    }
+    let (named, file) = Named::open(&arguments.image, name)?;
+    let request = Request {
+        source: named.source(FIRST_FILE_SLOT, None),
+        start: start.unwrap_or(0),
+        length,
+        max_depth: MAX_DEPTH,
+    };
+    let mut printer = Printer { json, count: 0, complaint: None };
+    let mut hear = |reply, names: &Names| {
+        if let Reply::Map(extents) = reply {
+            extents.iter().for_each(|extent| printer.print(program, extent, names));
+        }
+    };
+    let mut silent = Progress::begin(Style::Silent, 1.0);
+    let operation = Operation::Map(request);
+    let machine = &arguments.machine;
+    let done = watch::run(program, machine, operation, vec![file], &mut silent, &mut hear);
+    match done {
+        Ok(_) => printer.end(program),
+        Err(NotDone::NoMachine(message)) => Err(message),
+        Err(NotDone::Failed(error)) => Err(explain(&error, &[named], FIRST_FILE_SLOT)),
+    }
+}
+
+/// A number on the command line.
+fn size(what: &str, text: &str) -> Result<u64, String> {
+    let shown = for_terminal(text.as_bytes());
+    number::size(text).map_err(|_| {
+        format!(
+            "Invalid {what} specified. You may use k, M, G, T, P or E suffixes for kilobytes, \
+                 megabytes, gigabytes, terabytes, petabytes and exabytes: '{shown}'"
+        )
+    })
+}
+
+/// Puts the map on paper as it comes, however long it is.
+struct Printer {
+    json: bool,
+    /// How many extents have been printed.
+    count: u64,
+    /// What cannot be printed.
+    complaint: Option<&'static str>,
+}
+
+impl Printer {
+    fn print(&mut self, program: &Program, extent: &Extent, names: &Names) {
+        let text = if self.json { Ok(self.object(extent)) } else { self.line(extent, names) };
+        match text {
+            _ if self.complaint.is_some() => {}
+            // That nobody listens changes nothing.
+            Ok(text) => drop(program.print(&text)),
+            Err(complaint) => self.complaint = Some(complaint),
+        }
+        self.count += 1;
+    }
+
+    /// What comes behind all extents.
+    fn end(&self, program: &Program) -> Result<(), String> {
+        let text = match (self.json, self.count) {
+            (true, 0) => "[]\n",
+            (true, _) => "]\n",
+            (false, 0) => HEADER,
+            (false, _) => "",
+        };
+        let _ = program.print(text);
+        match self.complaint {
+            Some(complaint) => Err(complaint.to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    /// One object a line, its members in qemu-img's order.
+    fn object(&self, extent: &Extent) -> String {
+        let Extent { start, length, depth, flags, place } = extent;
+        let Flags { present, zero, data, compressed } = flags;
+        let before = if self.count == 0 { "[" } else { ",\n" };
+        let offset = place.map(|(_, offset)| format!(", \"offset\": {offset}")).unwrap_or_default();
+        format!(
+            "{before}{{ \"start\": {start}, \"length\": {length}, \"depth\": {depth}, \
+             \"present\": {present}, \"zero\": {zero}, \"data\": {data}, \
+             \"compressed\": {compressed}{offset}}}"
+        )
+    }
+
+    /// A line for what is stored as it is, with where that is.
+    fn line(&self, extent: &Extent, names: &Names) -> Result<String, &'static str> {
+        let header = if self.count == 0 { HEADER } else { "" };
+        if !extent.flags.data {
+            return Ok(header.to_owned());
+        }
+        let Some((slot, offset)) = extent.place else {
+            return Err("File contains external, encrypted or compressed clusters.");
+        };
+        if extent.flags.zero {
+            return Ok(header.to_owned());
+        }
+        let number = |number| if number == 0 { "0".to_owned() } else { format!("{number:#x}") };
+        let [start, length, offset] = [extent.start, extent.length, offset].map(number);
+        Ok(format!("{header}{start:<16}{length:<16}{offset:<16}{}\n", names.of(slot)))
+    }
+}
+
+/// What qemu-img prints above the lines.
+const HEADER: &str = "Offset          Length          Mapped to       File\n";

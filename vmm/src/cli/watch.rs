@@ -1,0 +1,99 @@
+//! Running a job, and listening to it.
+
+use abi::reply::{Reference, Reply};
+use abi::request::Operation;
+
+use super::Program;
+use super::machine::MachineArgs;
+use crate::host_file::HostFile;
+use crate::output::escape::for_terminal;
+use crate::progress::Progress;
+use crate::reasons::on_one_line;
+use crate::references::References;
+use crate::run::{FIRST_FILE_SLOT, Job, Listener, Outcome, RunError};
+
+/// Why a job was not done.
+#[derive(Debug)]
+pub enum NotDone {
+    /// There is no machine to do it.
+    NoMachine(String),
+    /// It failed.
+    Failed(RunError),
+}
+
+/// What is done with what a guest says, and with the names of its files by slot.
+pub type Hear<'a> = dyn FnMut(Reply, &Names) + 'a;
+
+/// What files are called, by slot.
+#[derive(Clone, Debug, Default)]
+pub struct Names(Vec<String>);
+
+impl Names {
+    /// The name of the file in a slot, fit for a terminal.
+    #[must_use]
+    pub fn of(&self, slot: u8) -> &str {
+        let index = slot.checked_sub(FIRST_FILE_SLOT).map(usize::from);
+        index.and_then(|index| self.0.get(index)).map_or("", String::as_str)
+    }
+}
+
+/// Has a guest do something with files that takes as long as there is to do. `hear` is
+/// told what it says besides how far it has come.
+///
+/// # Errors
+///
+/// If there is no machine, or the job fails.
+pub fn run(
+    program: &Program,
+    machine: &MachineArgs,
+    operation: Operation,
+    files: Vec<HostFile>,
+    progress: &mut Progress,
+    hear: &mut Hear<'_>,
+) -> Result<Outcome, NotDone> {
+    let image = machine.image().map_err(|error| NotDone::NoMachine(on_one_line(&error)))?;
+    let backend = machine.backend(program);
+    let backend = backend.map_err(|error| NotDone::NoMachine(on_one_line(&error)))?;
+    let inputs = files.iter().filter(|file| file.output().is_none());
+    let references = References::of(inputs);
+    let names = Names(files.iter().map(HostFile::shown_name).collect());
+    let job = Job {
+        image: &image,
+        operation,
+        files,
+        memory_end: machine.memory_end(),
+        budget: machine.long_budget(),
+    };
+    let mut watcher = Watcher { program, references, progress, hear, names };
+    let outcome = backend.run(job, &mut watcher).map_err(NotDone::Failed)?;
+    machine.say_timings(program, &outcome.timings);
+    Ok(outcome)
+}
+
+/// Takes what the guest says on the way.
+struct Watcher<'a, 'hear> {
+    program: &'a Program,
+    references: References,
+    progress: &'a mut Progress,
+    hear: &'a mut Hear<'hear>,
+    names: Names,
+}
+
+impl Listener for Watcher<'_, '_> {
+    fn reply(&mut self, reply: Reply) {
+        match reply {
+            Reply::Progress(progress) => self.progress.set(progress.done, progress.total),
+            Reply::Warning(message) => {
+                let message = for_terminal(message.as_bytes());
+                self.program.say(&format!("warning: {message}"));
+            }
+            reply => (self.hear)(reply, &self.names),
+        }
+    }
+
+    fn open(&mut self, reference: &Reference, from: &HostFile) -> Result<HostFile, String> {
+        let file = self.references.open(reference, from)?;
+        self.names.0.push(file.shown_name());
+        Ok(file)
+    }
+}
