@@ -23,8 +23,9 @@
 //!   18 MiB      guard                  not mapped
 //!   20 MiB      stack                  RW-
 //!   22 MiB      guard                  not mapped
-//!   24 MiB      shared with devices    RW-  boot information, request, rings
-//!   26 MiB      heap                   RW-  to the end of memory
+//!   24 MiB      worker stacks          RW-  seven, each with a guard behind it
+//!   52 MiB      shared with devices    RW-  boot information, request, rings
+//!   54 MiB      heap                   RW-  to the end of memory
 //!  ...
 //! 4074 MiB      device window          RW-  virtio-mmio registers, uncached
 //! ```
@@ -125,18 +126,35 @@ pub const FAULT_STACK: Region = Region::new("fault stack", 16 * MIB, 18 * MIB, A
 /// costs only what is touched.
 pub const STACK: Region = Region::new("stack", 20 * MIB, 22 * MIB, Access::WRITE);
 
+/// How many processors can compute beside the first. Each costs a region of address
+/// space, and memory only if it is used.
+pub const MAX_WORKERS: u8 = 7;
+
+/// Where the first worker's stack starts.
+const WORKER_STACKS: u64 = 24 * MIB;
+
+/// The stack of a worker, and the guard behind it.
+const WORKER_STRIDE: u64 = 4 * MIB;
+
+/// The stack of the worker with a number.
+#[must_use]
+pub const fn worker_stack(number: u8) -> Region {
+    let start = WORKER_STACKS + WORKER_STRIDE * number as u64;
+    Region::new("worker stack", start, start + LARGE_PAGE, Access::WRITE)
+}
+
 /// Memory that the host and its devices write while the guest runs: boot
 /// information, the request, and the rings of every device.
-pub const SHARED: Region = Region::new("shared", 24 * MIB, 26 * MIB, Access::WRITE);
+pub const SHARED: Region = Region::new("shared", 52 * MIB, 54 * MIB, Access::WRITE);
 
 /// The heap: from here to the end of memory, which the boot information gives.
-pub const HEAP: Region = Region::new("heap", 26 * MIB, MAX_MEMORY_END, Access::WRITE);
+pub const HEAP: Region = Region::new("heap", 54 * MIB, MAX_MEMORY_END, Access::WRITE);
 
 /// The page with the virtio-mmio registers.
 pub const DEVICES: Region = Region::new("device window", 0xfea0_0000, 0xfec0_0000, Access::DEVICE);
 
 /// Every mapped region, by address. What lies between two of them is a guard.
-pub const REGIONS: [Region; 12] = [
+pub const REGIONS: [Region; 12 + MAX_WORKERS as usize] = [
     LOW,
     SUPERVISOR_TEXT,
     SUPERVISOR_RODATA,
@@ -146,6 +164,13 @@ pub const REGIONS: [Region; 12] = [
     DATA,
     FAULT_STACK,
     STACK,
+    worker_stack(0),
+    worker_stack(1),
+    worker_stack(2),
+    worker_stack(3),
+    worker_stack(4),
+    worker_stack(5),
+    worker_stack(6),
     SHARED,
     HEAP,
     DEVICES,
@@ -191,6 +216,30 @@ pub const TRAP_VECTORS: u64 = 32;
 
 /// The top-level page table: what CR3 holds.
 pub const PAGE_TABLES: u64 = SUPERVISOR_RODATA.start;
+
+/// How many page tables there are.
+pub const PAGE_TABLE_COUNT: u64 = 7;
+
+/// The interrupt descriptors: behind the page tables.
+pub const INTERRUPTS: u64 = PAGE_TABLES + PAGE_TABLE_COUNT * SMALL_PAGE;
+
+/// The size of the interrupt descriptors in bytes, 16 each.
+pub const INTERRUPTS_SIZE: u64 = TRAP_VECTORS * 16;
+
+/// The task state: behind the interrupt descriptors.
+pub const TASK_STATE: u64 = INTERRUPTS + INTERRUPTS_SIZE;
+
+/// The size of the task state in bytes: the segment, a bit for each of 1,024 ports, and
+/// a byte that ends them, in whole words of 32 bits.
+pub const TASK_STATE_SIZE: u64 = (104 + 128 + 1_u64).next_multiple_of(4);
+
+/// The segment descriptors. They lie in memory that ring 0 may write, because
+/// loading the task register marks a descriptor as busy.
+pub const DESCRIPTORS: u64 = SUPERVISOR_DATA.start;
+
+/// The size of the segment descriptors in bytes: seven entries, of which the
+/// task's takes two.
+pub const DESCRIPTORS_SIZE: u64 = 7 * 8;
 
 /// The distance between the register windows of two devices, as on QEMU's
 /// microvm machine.

@@ -16,6 +16,9 @@ pub const EXIT: u16 = 0xf4;
 /// may return at once, and on QEMU it always does.
 pub const WAIT: u16 = 0xf8;
 
+/// Wakes every other processor that has given itself away.
+pub const WAKE: u16 = 0xfc;
+
 /// How a run ended, as the guest sees it. The host only tells [`Finished`]
 /// from the rest; everything else is for people.
 ///

@@ -5,6 +5,19 @@
 //! boot information in RDI. A PVH loader enters at the 32-bit address in the
 //! image's note, whose stub brings the processor into the same state. From
 //! there on there is one path: load the descriptor tables, go to ring 3.
+//!
+//! A further processor starts in ring 3, where the guest says, on a stack of its own,
+//! with its number in RDI. Its descriptor tables and its task register are set to the
+//! image's; ring 0 runs on it only when it traps.
+
+/// Ring 3's data segment, without the privilege level in its lowest bits.
+pub const USER_DATA: u16 = 0x18;
+
+/// Ring 3's code segment, without the privilege level.
+pub const USER_CODE: u16 = 0x20;
+
+/// The task state segment.
+pub const TASK_SEGMENT: u16 = 0x28;
 
 /// CR0: protected mode (0), coprocessor monitored (1), no FPU emulation (2
 /// clear), native FPU errors (5), read-only pages bind ring 0 too (16), paging

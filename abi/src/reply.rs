@@ -28,6 +28,9 @@ pub enum Reply {
     Reserve(Length),
     /// The file is to have this length when all is done.
     SetLength(Length),
+    /// The guest has work for further processors, which are to start at this address in
+    /// ring 3.
+    StartWorkers(u64),
     /// Something that the user should know, though nothing has failed.
     Warning(Message),
     /// What a self-test sends to fill the line.

@@ -58,6 +58,8 @@ pub enum Answer {
     /// There is room for what the guest wants to write: it can do so up to this
     /// length in bytes.
     Reserved(u64),
+    /// So many processors compute beside the first.
+    Workers(u8),
 }
 
 /// The ways in which a guest can be made to break, each of which must end the

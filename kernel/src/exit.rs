@@ -30,6 +30,13 @@ pub fn wait() {
     unsafe { port.write(0) };
 }
 
+/// Wakes the other processors that have given themselves away.
+pub fn wake() {
+    let mut port = PortWriteOnly::<u32>::new(port::WAKE);
+    // SAFETY: the port is open to ring 3; writing it at most takes time.
+    unsafe { port.write(0) };
+}
+
 /// Says something on the serial port, as one line. For failures only: each byte
 /// costs an exit to the host.
 pub fn say(message: fmt::Arguments<'_>) {

@@ -19,7 +19,7 @@
 //! Reading order: `boot/start.S` (how it begins), [`tables`] (what the
 //! processor reads), `main.rs` ([the entry in ring 3](../src/kernel/main.rs.html)),
 //! [`boot_info`], [`heap`], [`machine`] (devices), [`session`] (what an
-//! operation sees of all this), [`fault`] (how it ends when it ends badly).
+//! operation sees of all this), [`workers`] (further processors), [`fault`] (how it ends when it ends badly).
 
 #![cfg_attr(not(test), no_std)]
 
@@ -34,3 +34,4 @@ pub mod machine;
 pub mod self_test;
 pub mod session;
 pub mod tables;
+pub mod workers;

@@ -23,6 +23,7 @@ use ops::storage::{Storage, StorageError};
 use ops::transfer::{Finished, Returned};
 
 use crate::exit;
+use crate::workers::POOL;
 
 /// The time-stamp counter.
 #[must_use]
@@ -33,7 +34,7 @@ pub fn ticks() -> u64 {
 
 /// How often a ring is looked at before the processor is given away: a tenth of
 /// a millisecond or so, which is longer than most requests take.
-const SPINS: u32 = 2_000;
+pub const SPINS: u32 = 2_000;
 
 /// Calls `poll` until it returns something.
 ///
@@ -48,7 +49,16 @@ pub fn wait_for<T, E>(mut poll: impl FnMut() -> Result<Option<T>, E>) -> Result<
             }
             core::hint::spin_loop();
         }
-        exit::wait();
+        // A worker that is done from here on wakes us; one that was before is seen.
+        POOL.set_first_idle(true);
+        let last = poll();
+        if matches!(last, Ok(None)) {
+            exit::wait();
+        }
+        POOL.set_first_idle(false);
+        if let Some(value) = last? {
+            return Ok(value);
+        }
     }
 }
 

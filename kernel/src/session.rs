@@ -14,12 +14,14 @@ use drivers::dma::DmaBuffer;
 use drivers::virtio::DeviceError;
 use drivers::virtio::block::Request as BlockRequest;
 use drivers::virtio::console::Console;
+use ops::engine::job::{Job, Worker};
 use ops::session::{Allocation, Attach};
 use ops::storage::Storage;
-use ops::transfer::{Finished, Transfer};
+use ops::transfer::{Event, Transfer};
 use ops::{Error, Session, Transfers};
 
 use crate::machine::{self, Disk};
+use crate::workers::{self, POOL};
 
 /// Why there was nobody to answer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +86,8 @@ fn perform(operation: &Operation, machine: &Machine) -> Result<(), Error> {
 pub struct Machine {
     console: RefCell<Console>,
     disks: RefCell<BTreeMap<u8, Rc<Disk>>>,
+    /// What does jobs on this processor, once there has been one.
+    worker: RefCell<Option<Worker>>,
     /// The answers that were given in earlier runs, or nothing if the host
     /// answers while the guest runs.
     replayed: Option<RefCell<IntoIter<Answer>>>,
@@ -105,6 +109,7 @@ impl Machine {
         Ok(Self {
             console: RefCell::new(console.ok_or(DeviceError::Absent)?),
             disks: RefCell::new(disks),
+            worker: RefCell::new(None),
             replayed: match references {
                 References::Live => None,
                 References::Replayed(answers) => Some(RefCell::new(answers.into_iter())),
@@ -122,6 +127,18 @@ impl Machine {
         let mut console = self.console.borrow_mut();
         // If the console breaks, the host notices that the last reply is missing.
         let _ = machine::wait_for(|| Ok::<_, DeviceError>(console.reclaim()?.then_some(())));
+    }
+
+    /// Has further processors start, if this machine can have any.
+    fn start_workers(&self) -> Result<(), Error> {
+        if self.replayed.is_some() {
+            return Ok(());
+        }
+        let entry = workers::work as *const () as usize as u64;
+        match self.ask(Reply::StartWorkers(entry)) {
+            Ok(Answer::Workers(_)) => Ok(()),
+            _ => Err(Error::request("the host does not say how many processors there are")),
+        }
     }
 
     /// Asks the host something, or takes the answer that it gave in an earlier run.
@@ -192,7 +209,9 @@ impl Session for Machine {
         match self.ask(Reply::Attach(reference))? {
             Answer::Attached(device) => self.accept(&device),
             Answer::Refused(reason) => Err(Attach::Refused(reason)),
-            Answer::Reserved(_) => Err(Attach::Broken(Error::request("the answer is no file"))),
+            Answer::Reserved(_) | Answer::Workers(_) => {
+                Err(Attach::Broken(Error::request("the answer is no file")))
+            }
         }
     }
 
@@ -210,7 +229,9 @@ impl Session for Machine {
                 Ok(())
             }
             Answer::Refused(reason) => Err(Error::about(slot, FailureKind::Refused, reason)),
-            Answer::Attached(_) => Err(Error::request("the answer is no length")),
+            Answer::Attached(_) | Answer::Workers(_) => {
+                Err(Error::request("the answer is no length"))
+            }
         }
     }
 
@@ -249,15 +270,32 @@ impl Transfers for Machine {
         started.map_err(|reason| Error::about(slot, FailureKind::Request, reason.to_string()))
     }
 
-    fn finish(&self) -> Result<Finished<DmaBuffer>, Error> {
+    fn assign(&self, tag: u64, job: Job<DmaBuffer>) -> Result<(), Error> {
+        if self.worker.borrow().is_none() {
+            self.start_workers()?;
+            self.worker.replace(Some(Worker::default()));
+        }
+        POOL.assign(tag, job);
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<Event<DmaBuffer>, Error> {
         let disks: Vec<Rc<Disk>> = self.disks.borrow().values().cloned().collect();
         let next = machine::wait_for(|| {
             for disk in &disks {
                 if let Some(finished) = disk.next_finished()? {
-                    return Ok(Some(finished));
+                    return Ok(Some(Event::Transfer(finished)));
                 }
             }
-            Ok::<_, DeviceError>(None)
+            if let Some((tag, done)) = POOL.next_done() {
+                return Ok(Some(Event::Job(tag, done)));
+            }
+            // There is nothing else to do than a worker's work.
+            let mut worker = self.worker.borrow_mut();
+            let job = worker.as_mut().and_then(|worker| Some((worker, POOL.take()?)));
+            Ok::<_, DeviceError>(
+                job.map(|(worker, (tag, job))| Event::Job(tag, worker.perform(job))),
+            )
         });
         next.map_err(|error| Error::request(&error.to_string()))
     }

@@ -151,7 +151,7 @@ impl<T: Transfers> Comparison<'_, T> {
         while pipeline.under_way() > 0 {
             let finished = self.session.finish()?;
             // It does not matter any more how it went.
-            let _ = pipeline.take_finished(finished, &mut sink);
+            let _ = pipeline.take(finished, &mut sink);
         }
         Ok(found)
     }
@@ -215,7 +215,7 @@ impl<T: Transfers> Pair<'_, '_, T> {
             let finished = session.finish()?;
             for pipeline in &mut self.pipelines {
                 if pipeline.has_made(&finished) {
-                    pipeline.take_finished(finished, self.sink)?;
+                    pipeline.take(finished, self.sink)?;
                     break;
                 }
             }
@@ -267,7 +267,7 @@ impl<T: Transfers> Pair<'_, '_, T> {
             for pipeline in &mut self.pipelines {
                 if pipeline.has_made(&finished) {
                     // It does not matter any more how it went.
-                    let _ = pipeline.take_finished(finished, self.sink);
+                    let _ = pipeline.take(finished, self.sink);
                     break;
                 }
             }
@@ -301,7 +301,7 @@ fn advance<T: Transfers>(
             return Ok(None);
         }
         let finished = session.finish()?;
-        pipeline.take_finished(finished, sink)?;
+        pipeline.take(finished, sink)?;
     }
 }
 

@@ -12,8 +12,9 @@ use abi::reply::{Reference, Reply};
 use formats::Storage;
 use formats::storage::{StorageError, check_range};
 
+use crate::engine::job::{Job, Worker};
 use crate::session::{Allocation, Attach, Error, Session};
-use crate::transfer::{Finished, Returned, Transfer, Transfers};
+use crate::transfer::{Event, Finished, Returned, Transfer, Transfers};
 
 /// A session over files in memory.
 #[derive(Default)]
@@ -23,7 +24,8 @@ pub(crate) struct World {
     replies: RefCell<Vec<Reply>>,
     /// Requests that are done, the last of which is handed out first: nobody may rely on
     /// an order.
-    finished: RefCell<VecDeque<Finished<Vec<u8>>>>,
+    finished: RefCell<VecDeque<Event<Vec<u8>>>>,
+    worker: RefCell<Worker>,
 }
 
 /// A file in memory.
@@ -146,11 +148,17 @@ impl Transfers for World {
 
     fn start(&self, tag: u64, transfer: Transfer<Vec<u8>>) -> Result<(), Error> {
         let (result, buffer) = self.perform(transfer);
-        self.finished.borrow_mut().push_back(Finished { tag, result, buffer });
+        self.finished.borrow_mut().push_back(Event::Transfer(Finished { tag, result, buffer }));
         Ok(())
     }
 
-    fn finish(&self) -> Result<Finished<Vec<u8>>, Error> {
+    fn assign(&self, tag: u64, job: Job<Vec<u8>>) -> Result<(), Error> {
+        let done = self.worker.borrow_mut().perform(job);
+        self.finished.borrow_mut().push_back(Event::Job(tag, done));
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<Event<Vec<u8>>, Error> {
         let next = self.finished.borrow_mut().pop_back();
         next.ok_or_else(|| Error::request("nothing is under way"))
     }

@@ -5,6 +5,7 @@ use core::ops::{DerefMut, Range};
 
 use formats::storage::StorageError;
 
+use crate::engine::job::{Done, Job};
 use crate::session::{Error, Session};
 
 /// A session that can have several requests under way.
@@ -26,12 +27,28 @@ pub trait Transfers: Session {
     /// If it makes no sense.
     fn start(&self, tag: u64, transfer: Transfer<Self::Buffer>) -> Result<(), Error>;
 
-    /// Waits for the next request that is done, in any order.
+    /// Starts a job. `tag` is the caller's, to know it again. It may be done at once.
     ///
     /// # Errors
     ///
-    /// If none is under way, or a device breaks down.
-    fn finish(&self) -> Result<Finished<Self::Buffer>, Error>;
+    /// If there is nobody to do it.
+    fn assign(&self, tag: u64, job: Job<Self::Buffer>) -> Result<(), Error>;
+
+    /// Waits for the next thing that is done, in any order.
+    ///
+    /// # Errors
+    ///
+    /// If nothing is under way, or a device breaks down.
+    fn finish(&self) -> Result<Event<Self::Buffer>, Error>;
+}
+
+/// Something that is done.
+#[derive(Debug)]
+pub enum Event<B> {
+    /// A request.
+    Transfer(Finished<B>),
+    /// The job with a tag.
+    Job(u64, Done<B>),
 }
 
 /// A request. Offsets and lengths are in bytes and multiples of 512.

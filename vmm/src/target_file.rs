@@ -159,7 +159,7 @@ impl TargetFile {
         let failed = |what: &str, error: io::Error| {
             format!("{shown}: cannot {what}: {}", crate::reasons::reason(&error))
         };
-        let length = file.output().and_then(Output::final_length);
+        let length = file.output().and_then(|output| output.final_length());
         if let Some(length) = length {
             rustix::fs::ftruncate(file.as_fd(), length)
                 .map_err(|error| failed("set the length", error.into()))?;

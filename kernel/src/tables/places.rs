@@ -3,30 +3,28 @@
 //! The stubs need these numbers too, so `build.rs` includes this file: it is
 //! nothing but constants.
 
-use abi::layout;
+use abi::{layout, processor};
 
 /// The page tables, all seven of them (see `paging.rs`).
 pub const PAGE_TABLES: u64 = layout::PAGE_TABLES;
 
 /// How many page tables there are.
-pub const PAGE_TABLE_COUNT: u64 = 7;
+pub const PAGE_TABLE_COUNT: u64 = layout::PAGE_TABLE_COUNT;
 
-/// The interrupt descriptors: behind the page tables.
-pub const INTERRUPTS: u64 = PAGE_TABLES + PAGE_TABLE_COUNT * layout::SMALL_PAGE;
+/// The interrupt descriptors.
+pub const INTERRUPTS: u64 = layout::INTERRUPTS;
 
-/// The size of the interrupt descriptors in bytes, 16 each.
-pub const INTERRUPTS_SIZE: u64 = layout::TRAP_VECTORS * 16;
+/// Their size in bytes.
+pub const INTERRUPTS_SIZE: u64 = layout::INTERRUPTS_SIZE;
 
-/// The task state: behind the interrupt descriptors.
-pub const TASK_STATE: u64 = INTERRUPTS + INTERRUPTS_SIZE;
+/// The task state.
+pub const TASK_STATE: u64 = layout::TASK_STATE;
 
-/// The segment descriptors. They lie in memory that ring 0 may write, because
-/// loading the task register marks a descriptor as busy.
-pub const DESCRIPTORS: u64 = layout::SUPERVISOR_DATA.start;
+/// The segment descriptors.
+pub const DESCRIPTORS: u64 = layout::DESCRIPTORS;
 
-/// The size of the segment descriptors in bytes: seven entries, of which the
-/// task's takes two.
-pub const DESCRIPTORS_SIZE: u64 = 7 * 8;
+/// Their size in bytes.
+pub const DESCRIPTORS_SIZE: u64 = layout::DESCRIPTORS_SIZE;
 
 /// Set while a trap is being reported: a second one ends the run at once.
 pub const REPORTING: u64 = DESCRIPTORS + DESCRIPTORS_SIZE;
@@ -39,10 +37,10 @@ pub const SUPERVISOR_STACK_TOP: u64 = DESCRIPTORS + layout::SMALL_PAGE;
 pub const SUPERVISOR_CODE: u16 = 0x08;
 
 /// Ring 3's data segment, without the privilege level in its lowest bits.
-pub const USER_DATA: u16 = 0x18;
+pub const USER_DATA: u16 = processor::USER_DATA;
 
 /// Ring 3's code segment, without the privilege level.
-pub const USER_CODE: u16 = 0x20;
+pub const USER_CODE: u16 = processor::USER_CODE;
 
 /// The task state segment.
-pub const TASK_SEGMENT: u16 = 0x28;
+pub const TASK_SEGMENT: u16 = processor::TASK_SEGMENT;

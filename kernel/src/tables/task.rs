@@ -23,6 +23,8 @@ pub struct TaskState {
     closed_ports: [u8; MAPPED_PORTS / 8 + 1],
 }
 
+const _: () = assert!(size_of::<TaskState>() as u64 == abi::layout::TASK_STATE_SIZE);
+
 impl TaskState {
     /// The task state.
     #[must_use]
@@ -35,6 +37,7 @@ impl TaskState {
         // A 32-bit access needs the bits of four ports.
         let closed_ports = open(closed_ports, port::EXIT, 4);
         let closed_ports = open(closed_ports, port::WAIT, 4);
+        let closed_ports = open(closed_ports, port::WAKE, 4);
         Self { segment, closed_ports }
     }
 }
@@ -64,7 +67,7 @@ mod tests {
         let closed = TaskState::new().closed_ports;
         let open: Vec<usize> =
             (0..MAPPED_PORTS).filter(|port| closed[port / 8] & 1 << (port % 8) == 0).collect();
-        let expected: Vec<usize> = (0xf4..0xf8).chain(0xf8..0xfc).chain(0x3f8..0x400).collect();
+        let expected: Vec<usize> = (0xf4..0x100).chain(0x3f8..0x400).collect();
         assert_eq!(open, expected);
         assert_eq!(closed[MAPPED_PORTS / 8], 0xff, "the byte that ends the map");
     }

@@ -11,9 +11,10 @@
 //! [`Consumer`], which writes it (`sink.rs`), compares it, or counts it. So the order
 //! in which requests are done changes nothing about what comes out.
 //!
-//! Reading order: [`plan`], [`fill`], [`pipeline`], [`sink`].
+//! Reading order: [`plan`], [`fill`], [`job`], [`pipeline`], [`sink`].
 
 pub mod fill;
+pub mod job;
 pub mod pipeline;
 pub mod plan;
 pub mod pool;

@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 
 use abi::reply::FailureKind;
 
-use super::fill::Filler;
+use super::job::{Done, Job};
 use super::plan::{Piece, PieceContent, Plan, Planner};
 use super::sink::Sink;
 use super::{DEPTH, WRITE_LIMIT};
 use crate::session::Error;
-use crate::transfer::{Finished, Returned, Transfer, Transfers};
+use crate::transfer::{Event, Finished, Returned, Transfer, Transfers};
 
 /// How many bits of a tag say which fetch of a piece it is.
 const FETCH_BITS: u32 = 20;
@@ -56,7 +56,6 @@ pub enum FilledContent<B> {
 pub struct Pipeline<'a, T: Transfers> {
     session: &'a T,
     planner: Planner<'a>,
-    filler: Filler,
     /// Which pipeline it is: of two that run side by side, one is the second.
     is_second: bool,
     /// Where a piece starts that could not be read, in bytes.
@@ -76,7 +75,7 @@ struct Slot<B> {
     piece: Piece,
     /// What has been fetched.
     fetched: Vec<Option<B>>,
-    /// How much has not.
+    /// How much has not, and whether it is being put together.
     missing: usize,
     /// The piece, once it is put together.
     filled: Option<FilledContent<B>>,
@@ -89,7 +88,6 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
         Self {
             session,
             planner,
-            filler: Filler::default(),
             is_second: false,
             unreadable: None,
             salvage,
@@ -119,9 +117,8 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
             if self.is_at_end() {
                 return Ok(());
             }
-            let finished = self.session.finish()?;
-            if let Err(finished) = sink.done(finished) {
-                self.take_finished(finished, sink)?;
+            if let Err(event) = sink.done(self.session.finish()?) {
+                self.take(event, sink)?;
             }
         }
     }
@@ -144,7 +141,7 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
         self.unreadable
     }
 
-    /// How many requests are under way.
+    /// How many requests and jobs are under way.
     #[must_use]
     pub fn under_way(&self) -> usize {
         self.window.iter().map(|slot| slot.missing).sum()
@@ -193,24 +190,33 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
         u64::from(self.is_second) << PIPELINE_BIT | number << FETCH_BITS | index as u64
     }
 
-    /// Whether a request is one of this pipeline.
+    /// Whether something that is done is of this pipeline.
     #[must_use]
-    pub fn has_made(&self, finished: &Finished<T::Buffer>) -> bool {
-        (finished.tag >> PIPELINE_BIT == 1) == self.is_second
+    pub fn has_made(&self, event: &Event<T::Buffer>) -> bool {
+        let (Event::Transfer(Finished { tag, .. }) | Event::Job(tag, _)) = event;
+        (tag >> PIPELINE_BIT == 1) == self.is_second
     }
 
-    /// Takes note of a request that is done.
+    /// Takes note of something that is done.
     ///
     /// # Errors
     ///
     /// If it failed.
-    pub fn take_finished(
+    pub fn take(&mut self, event: Event<T::Buffer>, sink: &mut Sink<'_, T>) -> Result<(), Error> {
+        match event {
+            Event::Transfer(finished) => self.take_fetched(finished, sink),
+            Event::Job(tag, done) => self.take_filled(number_of(tag), done, sink),
+        }
+    }
+
+    /// Takes note of a request that is done.
+    fn take_fetched(
         &mut self,
         finished: Finished<T::Buffer>,
         sink: &mut Sink<'_, T>,
     ) -> Result<(), Error> {
         let Finished { tag, result, buffer } = finished;
-        let number = (tag & ((1 << PIPELINE_BIT) - 1)) >> FETCH_BITS;
+        let number = number_of(tag);
         let index = to_usize(tag & ((1 << FETCH_BITS) - 1));
         let lost = || Error::request("a request was answered that nobody made");
         let Some(Returned::Filled(mut buffer)) = buffer else {
@@ -251,20 +257,32 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
             }
             return Ok(());
         }
-        let mut buffer = sink.buffer(room)?;
-        let target = buffer.get_mut(..room).unwrap_or_default();
-        let sources: Vec<&[u8]> = fetched.iter().map(|buffer| &**buffer).collect();
-        let filled = self.filler.fill(plan, &sources, target);
+        let job = Job { plan: plan.clone(), fetched, target: sink.buffer(room)?, length: room };
+        slot.missing = 1;
+        self.session.assign(self.tag(number, 0), job)
+    }
+
+    /// Takes note of a piece that is put together.
+    fn take_filled(
+        &mut self,
+        number: u64,
+        done: Done<T::Buffer>,
+        sink: &mut Sink<'_, T>,
+    ) -> Result<(), Error> {
+        let Done { fetched, mut target, is_damaged } = done;
         fetched.into_iter().for_each(|buffer| sink.pool().put(buffer));
-        if filled.is_err() {
-            if !self.salvage {
+        let salvage = self.salvage;
+        let lost = || Error::request("a job was done that nobody gave");
+        let slot = self.slot(number).ok_or_else(lost)?;
+        slot.missing = 0;
+        if is_damaged {
+            if !salvage {
                 return Err(self.read_error(number));
             }
-            buffer.fill(0);
+            target.fill(0);
         }
-        if let Some(slot) = self.window.get_mut(index) {
-            slot.filled = Some(FilledContent::Data(buffer));
-        }
+        let slot = self.slot(number).ok_or_else(lost)?;
+        slot.filled = Some(FilledContent::Data(target));
         Ok(())
     }
 
@@ -299,6 +317,11 @@ impl<T: Transfers> core::fmt::Debug for Pipeline<'_, T> {
 
 /// The unit of requests in bytes.
 const SECTOR: usize = 512;
+
+/// Which piece a tag is about.
+fn number_of(tag: u64) -> u64 {
+    (tag & ((1 << PIPELINE_BIT) - 1)) >> FETCH_BITS
+}
 
 /// Whether a piece is what is fetched for it, and nothing else.
 fn is_direct(plan: &Plan) -> bool {

@@ -13,7 +13,7 @@ use formats::writer::Output;
 
 use super::pool::Pool;
 use crate::session::Error;
-use crate::transfer::{Finished, Returned, Transfer, Transfers};
+use crate::transfer::{Event, Returned, Transfer, Transfers};
 
 /// How much metadata is gathered before it is written, in bytes.
 const GATHER: usize = 256 << 10;
@@ -126,15 +126,16 @@ impl<'a, T: Transfers> Sink<'a, T> {
         self.start(0, Transfer::Zero { slot, offset: place.offset, length })
     }
 
-    /// Takes note of a request that is done, if it is one of those that write.
+    /// Takes note of something that is done, if it is a request that writes.
     ///
     /// # Errors
     ///
-    /// The request, if it is not.
-    pub fn done(&mut self, finished: Finished<T::Buffer>) -> Result<(), Finished<T::Buffer>> {
-        if finished.tag & WRITE_TAG == 0 {
-            return Err(finished);
-        }
+    /// The event, if it is not.
+    pub fn done(&mut self, event: Event<T::Buffer>) -> Result<(), Event<T::Buffer>> {
+        let finished = match event {
+            Event::Transfer(finished) if finished.tag & WRITE_TAG != 0 => finished,
+            other => return Err(other),
+        };
         self.requests -= 1;
         self.outstanding -= finished.tag & !WRITE_TAG;
         self.failed |= finished.result.is_err();

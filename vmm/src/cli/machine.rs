@@ -27,7 +27,7 @@ pub struct MachineArgs {
     pub guest_image: Option<PathBuf>,
 
     /// The memory of the machine, in MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 64)]
+    #[arg(long, value_name = "MIB", default_value_t = 96)]
     #[arg(value_parser = clap::value_parser!(u64).range(MEMORY_MIB))]
     pub guest_memory: u64,
 
@@ -54,7 +54,7 @@ const INFO_TIME: Duration = Duration::from_secs(60);
 
 /// How long a guest may be silent that has much to do: a hundred times what the dearest
 /// piece of work takes on a slow machine without KVM.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_secs(300);
 
 impl MachineArgs {
     /// The machine that the user wants.

@@ -4,6 +4,8 @@
 //! decided here, whatever it asks: an input is never written to, and nothing
 //! beyond the capacity exists.
 
+use std::sync::Arc;
+
 use abi::{holes, layout};
 use vm_memory::{Bytes, GuestMemoryBackend, GuestMemoryMmap, VolatileSlice};
 
@@ -158,7 +160,7 @@ impl Block {
 
     /// The file as one that is written to, which inputs are not, whatever the guest asks.
     fn output(&self) -> Result<&Output, Status> {
-        self.file.output().ok_or(Status::InputOutput)
+        self.file.output().map(Arc::as_ref).ok_or(Status::InputOutput)
     }
 
     fn write(&self, request: &Request<'_>) -> Result<u64, Status> {

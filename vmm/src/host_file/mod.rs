@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use abi::device::{Block, Device, Holes, Kind, Wiring};
 use abi::holes::Ranges;
@@ -32,7 +33,7 @@ pub struct HostFile {
     identity: Identity,
     is_device: bool,
     /// What may be done to it, if it is written to.
-    output: Option<Output>,
+    output: Option<Arc<Output>>,
     /// The images over it in the chain.
     above: Vec<Identity>,
 }
@@ -123,7 +124,7 @@ impl HostFile {
     /// The same file, which a guest may write to.
     #[must_use]
     pub fn with_output(self, output: Output) -> Self {
-        Self { output: Some(output), ..self }
+        Self { output: Some(Arc::new(output)), ..self }
     }
 
     /// Notes that another image lies over this one in a chain. Says whether that makes
@@ -137,7 +138,7 @@ impl HostFile {
 
     /// What may be done to the file, if it is written to.
     #[must_use]
-    pub fn output(&self) -> Option<&Output> {
+    pub fn output(&self) -> Option<&Arc<Output>> {
         self.output.as_ref()
     }
 

@@ -3,9 +3,10 @@
 //! The user has named them. A guest that is not ours any more can write anything into
 //! them, up to the capacity that it was granted, and nothing else anywhere.
 
-use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
@@ -14,15 +15,15 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub struct Output {
     /// How many bytes it may have.
-    capacity: Cell<u64>,
+    capacity: AtomicU64,
     /// Whether the guest may ask for more.
     grows: bool,
     /// Whether what was written is to survive the machine.
     is_durable: bool,
     /// The length that the guest wants it to have at the end.
-    final_length: Cell<Option<u64>>,
+    final_length: Mutex<Option<u64>>,
     /// Why a write failed.
-    failure: RefCell<Option<io::Error>>,
+    failure: OnceLock<io::Error>,
 }
 
 impl Output {
@@ -30,56 +31,58 @@ impl Output {
     #[must_use]
     pub fn growing(is_durable: bool) -> Self {
         Self {
-            capacity: Cell::new(0),
+            capacity: AtomicU64::new(0),
             grows: true,
             is_durable,
-            final_length: Cell::new(None),
-            failure: RefCell::new(None),
+            final_length: Mutex::new(None),
+            failure: OnceLock::new(),
         }
     }
 
     /// A file or a device that keeps its length in bytes.
     #[must_use]
     pub fn fixed(length: u64, is_durable: bool) -> Self {
-        Self { capacity: Cell::new(length), grows: false, ..Self::growing(is_durable) }
+        Self { capacity: AtomicU64::new(length), grows: false, ..Self::growing(is_durable) }
     }
 
     /// How many bytes the file may have.
     #[must_use]
     pub fn capacity(&self) -> u64 {
-        self.capacity.get()
+        self.capacity.load(Ordering::Relaxed)
     }
 
     /// Makes room. Says how much there is now.
     pub fn reserve(&self, length: u64) -> u64 {
         if self.grows {
-            self.capacity.set(self.capacity.get().max(length));
+            self.capacity.fetch_max(length, Ordering::Relaxed);
         }
-        self.capacity.get()
+        self.capacity()
     }
 
     /// Takes note of the length that the guest wants the file to have at the end.
     pub fn set_final_length(&self, length: u64) {
         if self.grows {
-            self.final_length.set(Some(length.min(self.capacity.get())));
+            let length = length.min(self.capacity());
+            *self.final_length.lock().unwrap_or_else(PoisonError::into_inner) = Some(length);
         }
     }
 
     /// The length that the file is to have, in bytes, if the guest has said so.
     #[must_use]
     pub fn final_length(&self) -> Option<u64> {
-        self.final_length.get()
+        *self.final_length.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes note of why a write failed, if it is the first.
     pub fn note(&self, error: io::Error) {
-        self.failure.borrow_mut().get_or_insert(error);
+        // Only the first counts.
+        let _ = self.failure.set(error);
     }
 
     /// Why a write failed, if one did.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        self.failure.borrow().as_ref().map(crate::reasons::reason)
+        self.failure.get().map(crate::reasons::reason)
     }
 
     /// Makes a range zeros, and gives its room back where the file system can.

@@ -1,7 +1,8 @@
 //! The KVM backend: a VM of our own making.
 //!
-//! Two threads. This one makes the VM, then serves the guest's devices and
-//! listens to its replies. The other makes the vCPU meanwhile and runs it.
+//! This thread makes the VM, then serves the guest's devices and listens to its
+//! replies. Another makes the vCPU meanwhile and runs it. Outputs have a thread of their
+//! own, and so has each further vCPU that the guest asks for.
 //! There is no interrupt controller and no interrupt: guest and host poll the
 //! rings while there is work, and ring a doorbell or ask to wait when there is
 //! none.
@@ -37,11 +38,11 @@ use zerocopy::IntoBytes;
 use self::memory::Memory;
 use self::service::Service;
 use self::signals::Signals;
-use self::vcpu::{Ended, Vcpu};
+use self::vcpu::{Ended, Start, Vcpu};
 use crate::devices::block;
 use crate::devices::queue::FEATURES;
 use crate::reasons::reason;
-use crate::run::{CONSOLE_SLOT, FIRST_FILE_SLOT, Job, Listener, Outcome, RunError};
+use crate::run::{CONSOLE_SLOT, End, FIRST_FILE_SLOT, Job, Listener, Outcome, RunError};
 use crate::timings::{Moment, Timings};
 
 /// The stack of the vCPU's thread, in bytes. It only sees to exits.
@@ -154,21 +155,27 @@ fn run(
 ) -> Result<Outcome, RunError> {
     let created = Moment::now();
     let vm = Arc::new(vm);
-    let kick = EventFd::new(EFD_NONBLOCK).map_err(KvmError::host("make an event"))?;
-    let signals = Arc::new(Signals::new(kick));
+    let event = || EventFd::new(EFD_NONBLOCK).map_err(KvmError::host("make an event"));
+    let outputs = (FIRST_FILE_SLOT..).zip(&job.files).filter(|(_, file)| file.output().is_some());
+    let outputs = outputs.fold(0, |bits: u128, (slot, _)| bits | 1 << slot);
+    let signals = Arc::new(Signals::new(event()?, event()?, outputs));
     // The vCPU takes as long to make as the rest of the machine.
-    let vcpu = VcpuThread::start(&vm, &signals, job.image.entry())?;
+    let vcpu = VcpuThread::start(&vm, &signals, Start::First(job.image.entry()))?;
 
     let mut memory = Memory::new(job.memory_end, job.image)?;
     write_request(&mut memory, &job)?;
     add_slots(&vm, &memory)?;
-    let service = Service::new(memory.devices(), &signals, job.files, job.budget, listener);
+    let mut workers = Workers { vm: &vm, signals: &signals, threads: Vec::new() };
+    let service =
+        Service::new(memory.devices(), &signals, job.files, job.budget, listener, &mut workers);
     let mut service = service.map_err(|error| RunError::Guest(error.into()))?;
     let ready = Moment::now();
 
-    vcpu.enter()?;
+    vcpu.enter();
     let served = service.run();
-    let ended = vcpu.end(&signals, served.is_err())?;
+    let by_force = served.is_err() || service.workers_ended();
+    let ended = vcpu.end(&signals, by_force)?;
+    let ended = service.end_workers(ended)?;
     let left = Moment::now();
 
     let (marks, files) = service.finish(served, &ended)?;
@@ -220,7 +227,49 @@ fn add_slots(vm: &VmFd, memory: &Memory) -> Result<(), KvmError> {
     Ok(())
 }
 
-/// The thread of the vCPU.
+/// Further vCPUs, which the guest gets when it asks for them.
+struct Workers<'run> {
+    vm: &'run Arc<VmFd>,
+    signals: &'run Arc<Signals>,
+    threads: Vec<VcpuThread>,
+}
+
+impl Workers<'_> {
+    /// Starts as many as the host has further processors, at an address that the guest
+    /// chose. Says how many there are.
+    fn start(&mut self, entry: u64) -> Result<u8, KvmError> {
+        if self.threads.is_empty() {
+            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            let count = u8::try_from(processors - 1).unwrap_or(u8::MAX).min(layout::MAX_WORKERS);
+            for number in 0..count {
+                let start = Start::Worker(number, entry);
+                let thread = VcpuThread::start(self.vm, self.signals, start)?;
+                thread.enter();
+                self.threads.push(thread);
+            }
+        }
+        Ok(u8::try_from(self.threads.len()).unwrap_or(0))
+    }
+
+    /// Whether one has ended by itself, which ends the run.
+    fn have_ended(&self) -> bool {
+        self.threads.iter().any(|thread| thread.thread.is_finished())
+    }
+
+    /// Makes all end. If one had ended by itself, it is why the run did.
+    fn end(&mut self, first: Ended) -> Result<Ended, KvmError> {
+        let mut ended = first;
+        for thread in self.threads.drain(..) {
+            let worker = thread.end(self.signals, true)?;
+            if worker.end != End::Stopped {
+                ended = Ended { moments: ended.moments, ..worker };
+            }
+        }
+        Ok(ended)
+    }
+}
+
+/// The thread of a vCPU.
 struct VcpuThread {
     thread: JoinHandle<Result<Ended, KvmError>>,
     enter: Sender<()>,
@@ -228,11 +277,11 @@ struct VcpuThread {
 
 impl VcpuThread {
     /// Starts the thread. It makes the vCPU and waits.
-    fn start(vm: &Arc<VmFd>, signals: &Arc<Signals>, entry: u64) -> Result<Self, KvmError> {
+    fn start(vm: &Arc<VmFd>, signals: &Arc<Signals>, start: Start) -> Result<Self, KvmError> {
         let (enter, entered) = channel();
         let (vm, signals) = (Arc::clone(vm), Arc::clone(signals));
         let body = move || {
-            let result = Vcpu::new(vm, Arc::clone(&signals), entry).and_then(|vcpu| {
+            let result = Vcpu::new(vm, Arc::clone(&signals), start).and_then(|vcpu| {
                 // If there is nothing to enter for, the machine was not finished.
                 if entered.recv().is_err() {
                     return Ok(Ended::before_it_began());
@@ -242,16 +291,15 @@ impl VcpuThread {
             signals.stop();
             result
         };
-        let thread = std::thread::Builder::new().name("vcpu0".into()).stack_size(VCPU_STACK);
+        let thread = std::thread::Builder::new().name("vcpu".into()).stack_size(VCPU_STACK);
         let thread = thread.spawn(body).map_err(KvmError::host("start the vCPU's thread"))?;
         Ok(Self { thread, enter })
     }
 
     /// Lets the vCPU enter the guest.
-    fn enter(&self) -> Result<(), KvmError> {
+    fn enter(&self) {
         // If the thread has ended already, `end` says why.
         let _ = self.enter.send(());
-        Ok(())
     }
 
     /// Waits for the vCPU to end, or makes it end.

@@ -1,6 +1,10 @@
-//! The I/O thread: serves the guest's devices and listens to what it says.
+//! The I/O threads: they serve the guest's devices and listen to what it says.
+//!
+//! One thread serves the console and the inputs. Outputs have a thread of their own, so
+//! that the next piece is read while the last one is written.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use abi::device::Wiring;
@@ -9,10 +13,12 @@ use abi::reply::{Failure, Length, Marks, Reference, Reply};
 use abi::request::Answer;
 use abi::wire;
 use vm_memory::GuestMemoryMmap;
+use vmm_sys_util::eventfd::EventFd;
 use vmm_sys_util::poll::PollContext;
 
-use super::signals::Signals;
+use super::signals::{Side, Signals};
 use super::vcpu::Ended;
+use super::{KvmError, Workers};
 use crate::devices::DeviceError;
 use crate::devices::block::{self, Block};
 use crate::devices::console::Console;
@@ -27,6 +33,9 @@ use crate::run::{
 /// `info` never finds anybody asleep.
 const POLL_FOR: Duration = Duration::from_millis(1);
 
+/// Longer than any run takes.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Serves one guest.
 pub(super) struct Service<'run> {
     memory: &'run GuestMemoryMmap,
@@ -34,11 +43,112 @@ pub(super) struct Service<'run> {
     listener: &'run mut dyn Listener,
     budget: Budget,
     console: Console,
-    disks: Vec<Block>,
+    /// The files by slot. Those that are written to are with their own thread.
+    disks: Vec<Option<Block>>,
+    /// What may be done to those, by slot.
+    outputs: Vec<(usize, Arc<Output>)>,
     replies: ReplyStream,
     last: Option<Result<Marks, Failure>>,
+    workers: &'run mut Workers<'run>,
+}
+
+/// A thread that looks at queues, and sleeps when there is nothing to do.
+struct Attendant<'run> {
+    signals: &'run Signals,
+    side: Side,
     /// What the thread sleeps in, once it has.
     sleeper: Option<PollContext<()>>,
+}
+
+/// What an attendant attends to.
+trait Attended {
+    /// Looks at every queue once. Says whether there was anything to do.
+    fn serve(&mut self) -> Result<bool, GuestError>;
+
+    /// Asks for doorbells. Says whether there is nothing to do right now.
+    fn everything_is_quiet(&mut self) -> Result<bool, GuestError>;
+}
+
+impl Attendant<'_> {
+    /// Attends until the guest ends, or has been silent for longer than it may.
+    fn run(&mut self, attended: &mut dyn Attended, budget: Budget) -> Result<(), GuestError> {
+        let mut deadline = Instant::now() + budget.time;
+        let mut idle_since = Instant::now();
+        loop {
+            // In this order, so that the last look comes after the end.
+            let stopped = self.signals.stopped();
+            let busy = attended.serve()?;
+            let now = Instant::now();
+            if busy {
+                self.signals.finished_batch();
+                idle_since = now;
+                if budget.is_renewed {
+                    deadline = now + budget.time;
+                }
+            } else if stopped {
+                return Ok(());
+            }
+            if now >= deadline {
+                return Err(GuestError::TimedOut(budget.time));
+            }
+            if busy {
+                continue;
+            }
+            if now.duration_since(idle_since) < POLL_FOR {
+                // The guest may be waiting for this very processor.
+                std::thread::yield_now();
+            } else if attended.everything_is_quiet()? && !self.signals.stopped() {
+                self.sleep(deadline - now)?;
+                idle_since = Instant::now();
+            }
+        }
+    }
+
+    /// Sleeps until a doorbell rings, the guest ends, or the time is up. A run
+    /// that never gets here does not pay for what it takes.
+    fn sleep(&mut self, longest: Duration) -> Result<(), GuestError> {
+        let kick = self.signals.kick(self.side);
+        let sleeper = match self.sleeper.take() {
+            Some(sleeper) => sleeper,
+            None => make_sleeper(kick).map_err(GuestError::Host)?,
+        };
+        // If the call is interrupted, the thread looks around once too often.
+        let _ = sleeper.wait_timeout(longest);
+        self.sleeper = Some(sleeper);
+        // It counts how often it was kicked, which does not matter.
+        let _ = kick.read();
+        Ok(())
+    }
+}
+
+fn make_sleeper(kick: &EventFd) -> io::Result<PollContext<()>> {
+    let sleeper = PollContext::new()?;
+    sleeper.add(kick, ())?;
+    Ok(sleeper)
+}
+
+/// The outputs, with their slots.
+struct Outputs<'run> {
+    memory: &'run GuestMemoryMmap,
+    disks: Vec<(usize, Block)>,
+}
+
+impl Attended for Outputs<'_> {
+    fn serve(&mut self) -> Result<bool, GuestError> {
+        let mut busy = false;
+        for (_, disk) in &mut self.disks {
+            busy |= disk.process(self.memory)?;
+        }
+        Ok(busy)
+    }
+
+    fn everything_is_quiet(&mut self) -> Result<bool, GuestError> {
+        let mut pending = false;
+        for (_, disk) in &mut self.disks {
+            pending |= disk.queue().ask_for_doorbell(self.memory)?;
+        }
+        Ok(!pending)
+    }
 }
 
 impl<'run> Service<'run> {
@@ -49,16 +159,21 @@ impl<'run> Service<'run> {
         files: Vec<HostFile>,
         budget: Budget,
         listener: &'run mut dyn Listener,
+        workers: &'run mut Workers<'run>,
     ) -> Result<Self, DeviceError> {
+        let outputs = files.iter().enumerate();
+        let outputs = outputs.filter_map(|(index, file)| Some((index, Arc::clone(file.output()?))));
+        let outputs = outputs.collect();
         let disks = (FIRST_FILE_SLOT..).zip(files);
         Ok(Self {
+            outputs,
             console: Console::new(CONSOLE_SLOT, memory)?,
             disks: disks
-                .map(|(slot, file)| Block::new(slot, file, memory))
+                .map(|(slot, file)| Block::new(slot, file, memory).map(Some))
                 .collect::<Result<_, _>>()?,
             replies: ReplyStream::new(budget.replies),
             last: None,
-            sleeper: None,
+            workers,
             memory,
             signals,
             listener,
@@ -68,36 +183,57 @@ impl<'run> Service<'run> {
 
     /// Serves the guest until it ends.
     pub(super) fn run(&mut self) -> Result<(), GuestError> {
-        let mut deadline = Instant::now() + self.budget.time;
-        let mut idle_since = Instant::now();
-        loop {
-            // In this order, so that the last look comes after the end.
-            let stopped = self.signals.stopped();
-            let busy = self.serve()?;
-            let now = Instant::now();
-            if busy {
-                self.signals.finished_batch();
-                idle_since = now;
-                if self.budget.is_renewed {
-                    deadline = now + self.budget.time;
+        let (signals, budget) = (self.signals, self.budget);
+        let mut outputs = self.take_outputs();
+        let mut attendant = Attendant { signals, side: Side::Inputs, sleeper: None };
+        if outputs.disks.is_empty() {
+            return attendant.run(self, budget);
+        }
+        // Whether the guest is silent, the other thread knows better.
+        let patience = Budget { time: FOR_EVER, ..budget };
+        let (served, written) = std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut attendant = Attendant { signals, side: Side::Outputs, sleeper: None };
+                let written = attendant.run(&mut outputs, patience);
+                if written.is_err() {
+                    signals.stop();
                 }
-            } else if stopped {
-                return Ok(());
+                written
+            });
+            let served = attendant.run(self, budget);
+            if served.is_err() {
+                signals.stop();
             }
-            if now >= deadline {
-                return Err(GuestError::TimedOut(self.budget.time));
-            }
-            if busy {
-                continue;
-            }
-            if now.duration_since(idle_since) < POLL_FOR {
-                // The guest may be waiting for this very processor.
-                std::thread::yield_now();
-            } else if self.everything_is_quiet()? {
-                self.sleep(deadline - now)?;
-                idle_since = Instant::now();
+            (served, writer.join())
+        });
+        for (index, disk) in outputs.disks {
+            if let Some(place) = self.disks.get_mut(index) {
+                *place = Some(disk);
             }
         }
+        // A thread that panics ends the program, so this one has not.
+        written.unwrap_or(Ok(()))?;
+        served
+    }
+
+    /// Takes out the files that are written to.
+    fn take_outputs(&mut self) -> Outputs<'run> {
+        let mut disks = Vec::new();
+        for (index, place) in self.disks.iter_mut().enumerate() {
+            let is_output = place.as_ref().is_some_and(|disk| disk.file().output().is_some());
+            disks.extend(is_output.then(|| place.take()).flatten().map(|disk| (index, disk)));
+        }
+        Outputs { memory: self.memory, disks }
+    }
+
+    /// Whether a further vCPU has ended by itself.
+    pub(super) fn workers_ended(&self) -> bool {
+        self.workers.have_ended()
+    }
+
+    /// Makes further vCPUs end. Says how the run ended, if the first vCPU ended so.
+    pub(super) fn end_workers(&mut self, first: Ended) -> Result<Ended, KvmError> {
+        self.workers.end(first)
     }
 
     /// What came of the run, and the files again.
@@ -107,7 +243,7 @@ impl<'run> Service<'run> {
         ended: &Ended,
     ) -> Result<(Marks, Vec<HostFile>), RunError> {
         served.map_err(RunError::Guest)?;
-        let files: Vec<HostFile> = self.disks.into_iter().map(Block::into_file).collect();
+        let files: Vec<HostFile> = self.disks.into_iter().flatten().map(Block::into_file).collect();
         match (self.last, &ended.end) {
             (Some(Ok(marks)), End::Exit(abi::port::ExitCode::Finished)) => Ok((marks, files)),
             (Some(Err(failure)), End::Exit(abi::port::ExitCode::Finished)) => {
@@ -118,27 +254,6 @@ impl<'run> Service<'run> {
                 serial: ended.serial.clone(),
             })),
         }
-    }
-
-    /// Looks at every queue once, and takes no more from it than fits in. Says
-    /// whether there was anything to do.
-    fn serve(&mut self) -> Result<bool, GuestError> {
-        let mut busy = false;
-        for disk in &mut self.disks {
-            busy |= disk.process(self.memory)?;
-        }
-        for _ in 0..CONSOLE_QUEUE_SIZE {
-            let Some(output) = self.console.output(self.memory)? else {
-                break;
-            };
-            busy = true;
-            self.replies.push(&output)?;
-            while let Some(reply) = self.replies.next_reply()? {
-                self.hear(reply)?;
-            }
-        }
-        busy |= self.console.deliver(self.memory)?;
-        Ok(busy)
     }
 
     /// Takes a reply.
@@ -155,6 +270,12 @@ impl<'run> Service<'run> {
                 };
                 self.console.push_input(wire::encode_answer(&answer)?);
             }
+            Reply::StartWorkers(entry) => {
+                let count = self.workers.start(entry).map_err(|error| {
+                    GuestError::Host(io::Error::other(crate::reasons::on_one_line(&error)))
+                })?;
+                self.console.push_input(wire::encode_answer(&Answer::Workers(count))?);
+            }
             Reply::SetLength(Length { slot, length }) => {
                 if let Some(output) = self.output(slot) {
                     output.set_final_length(length);
@@ -168,15 +289,15 @@ impl<'run> Service<'run> {
     }
 
     /// The file in a slot, if it is written to.
-    fn output(&self, slot: u8) -> Option<&Output> {
+    fn output(&self, slot: u8) -> Option<&Arc<Output>> {
         let index = usize::from(slot.checked_sub(FIRST_FILE_SLOT)?);
-        self.disks.get(index)?.file().output()
+        self.outputs.iter().find(|(output, _)| *output == index).map(|(_, output)| output)
     }
 
     /// Plugs in a file that an image refers to, if it may be opened.
     fn attach(&mut self, reference: &Reference) -> Result<Answer, DeviceError> {
         let from = reference.from.checked_sub(FIRST_FILE_SLOT).map(usize::from);
-        let Some(from) = from.and_then(|index| self.disks.get(index)) else {
+        let Some(from) = from.and_then(|index| self.disks.get(index)?.as_ref()) else {
             return Ok(Answer::Refused("no such file refers to another".into()));
         };
         let slot = u8::try_from(self.disks.len()).map(|count| count + FIRST_FILE_SLOT);
@@ -188,38 +309,38 @@ impl<'run> Service<'run> {
             Err(reason) => return Ok(Answer::Refused(reason)),
         };
         let device = file.as_device(slot, Wiring::Ready { features: block::FEATURES });
-        self.disks.push(Block::new(slot, file, self.memory)?);
+        self.disks.push(Some(Block::new(slot, file, self.memory)?));
         Ok(Answer::Attached(device))
     }
+}
 
-    /// Asks for doorbells. Says whether there is nothing to do right now.
-    fn everything_is_quiet(&mut self) -> Result<bool, DeviceError> {
+impl Attended for Service<'_> {
+    /// Takes no more from a queue than fits in.
+    fn serve(&mut self) -> Result<bool, GuestError> {
+        let mut busy = false;
+        for disk in self.disks.iter_mut().flatten() {
+            busy |= disk.process(self.memory)?;
+        }
+        for _ in 0..CONSOLE_QUEUE_SIZE {
+            let Some(output) = self.console.output(self.memory)? else {
+                break;
+            };
+            busy = true;
+            self.replies.push(&output)?;
+            while let Some(reply) = self.replies.next_reply()? {
+                self.hear(reply)?;
+            }
+        }
+        busy |= self.console.deliver(self.memory)?;
+        Ok(busy)
+    }
+
+    fn everything_is_quiet(&mut self) -> Result<bool, GuestError> {
         let mut pending = false;
-        for disk in &mut self.disks {
+        for disk in self.disks.iter_mut().flatten() {
             pending |= disk.queue().ask_for_doorbell(self.memory)?;
         }
         pending |= self.console.ask_for_doorbells(self.memory)?;
-        Ok(!pending && !self.signals.stopped())
-    }
-
-    /// Sleeps until a doorbell rings, the guest ends, or the time is up. A run
-    /// that never gets here does not pay for what it takes.
-    fn sleep(&mut self, longest: Duration) -> Result<(), GuestError> {
-        let sleeper = match self.sleeper.take() {
-            Some(sleeper) => sleeper,
-            None => self.make_sleeper().map_err(GuestError::Host)?,
-        };
-        // If the call is interrupted, the thread looks around once too often.
-        let _ = sleeper.wait_timeout(longest);
-        self.sleeper = Some(sleeper);
-        // It counts how often it was kicked, which does not matter.
-        let _ = self.signals.kick.read();
-        Ok(())
-    }
-
-    fn make_sleeper(&self) -> io::Result<PollContext<()>> {
-        let sleeper = PollContext::new()?;
-        sleeper.add(&self.signals.kick, ())?;
-        Ok(sleeper)
+        Ok(!pending)
     }
 }

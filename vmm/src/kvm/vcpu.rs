@@ -5,7 +5,7 @@ use std::sync::Arc;
 use abi::layout::{self, DEVICE_STRIDE, DEVICES, FIRST_DEVICE};
 use abi::port::{self, ExitCode};
 use abi::processor;
-use kvm_bindings::{kvm_regs, kvm_segment, kvm_sregs, kvm_xcrs};
+use kvm_bindings::{kvm_dtable, kvm_regs, kvm_segment, kvm_sregs, kvm_xcrs};
 use kvm_ioctls::{IoEventAddress, NoDatamatch, SyncReg, VcpuExit, VcpuFd, VmFd};
 
 use super::KvmError;
@@ -61,10 +61,27 @@ impl Ended {
     }
 }
 
+/// Where a vCPU starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// The first one, at the image's entry point, in ring 0.
+    First(u64),
+    /// A worker with this number, where the guest says, in ring 3.
+    Worker(u8, u64),
+}
+
 impl Vcpu {
-    /// Makes vCPU 0, at the image's entry point.
-    pub(super) fn new(vm: Arc<VmFd>, signals: Arc<Signals>, entry: u64) -> Result<Self, KvmError> {
-        let mut vcpu = vm.create_vcpu(0).map_err(KvmError::ioctl("KVM_CREATE_VCPU"))?;
+    /// Makes a vCPU.
+    pub(super) fn new(
+        vm: Arc<VmFd>,
+        signals: Arc<Signals>,
+        start: Start,
+    ) -> Result<Self, KvmError> {
+        let number = match start {
+            Start::First(_) => 0,
+            Start::Worker(number, _) => u64::from(number) + 1,
+        };
+        let mut vcpu = vm.create_vcpu(number).map_err(KvmError::ioctl("KVM_CREATE_VCPU"))?;
         let processor = Processor::detect().ok_or(KvmError::Processor)?;
         vcpu.set_cpuid2(&processor.leaves).map_err(KvmError::ioctl("KVM_SET_CPUID2"))?;
         if let Some(xcr0) = processor.xcr0 {
@@ -76,13 +93,21 @@ impl Vcpu {
         // over when it enters the guest, which saves a call for each set.
         let registers = vcpu.sync_regs_mut();
         registers.sregs = system_registers(processor.cr4);
-        registers.regs = kvm_regs {
-            rip: entry,
-            rdi: layout::START_INFO,
-            // Bit 1 is always set; interrupts are off.
-            rflags: 2,
-            ..kvm_regs::default()
-        };
+        // Bit 1 is always set; interrupts are off.
+        registers.regs = kvm_regs { rflags: 2, ..kvm_regs::default() };
+        match start {
+            Start::First(entry) => {
+                registers.regs.rip = entry;
+                registers.regs.rdi = layout::START_INFO;
+            }
+            Start::Worker(number, entry) => {
+                enter_ring_3(&mut registers.sregs);
+                registers.regs.rip = entry;
+                registers.regs.rdi = u64::from(number);
+                // A function expects its stack as after a call.
+                registers.regs.rsp = layout::worker_stack(number).end - 8;
+            }
+        }
         vcpu.set_sync_dirty_reg(SyncReg::Register);
         vcpu.set_sync_dirty_reg(SyncReg::SystemRegister);
         Ok(Self {
@@ -126,6 +151,7 @@ impl Vcpu {
             VcpuExit::IoOut(port::WAIT, _) => {
                 self.signals.wait_for_batch(&mut self.seen_batches);
             }
+            VcpuExit::IoOut(port::WAKE, _) => self.signals.finished_batch(),
             VcpuExit::IoOut(port::SERIAL, data) => {
                 if self.serial.push(data).is_err() {
                     return Ok(Some(End::TooTalkative));
@@ -137,7 +163,7 @@ impl Vcpu {
             VcpuExit::IoIn(port, data) if is_serial(port) => data.fill(0),
             VcpuExit::MmioWrite(address, _) => match doorbell(address) {
                 Some(slot) => {
-                    self.signals.kick_io();
+                    self.signals.kick_io(self.signals.side(slot));
                     self.count_ring(slot, address)?;
                 }
                 None => return Ok(Some(End::StrayAccess(address))),
@@ -161,7 +187,7 @@ impl Vcpu {
         if *rings == RINGS_BEFORE_EVENT {
             let address = IoEventAddress::Mmio(address);
             self.vm
-                .register_ioevent(&self.signals.kick, &address, NoDatamatch)
+                .register_ioevent(self.signals.kick(self.signals.side(slot)), &address, NoDatamatch)
                 .map_err(KvmError::ioctl("KVM_IOEVENTFD"))?;
         }
         Ok(())
@@ -216,6 +242,32 @@ fn system_registers(cr4: u64) -> kvm_sregs {
         apic_base: 0xfee0_0900,
         ..kvm_sregs::default()
     }
+}
+
+/// The same state as the image's stub leaves when it goes to ring 3.
+fn enter_ring_3(registers: &mut kvm_sregs) {
+    let user =
+        |segment: kvm_segment, selector| kvm_segment { selector: selector | 3, dpl: 3, ..segment };
+    registers.cs = user(registers.cs, processor::USER_CODE);
+    for segment in [
+        &mut registers.ds,
+        &mut registers.es,
+        &mut registers.fs,
+        &mut registers.gs,
+        &mut registers.ss,
+    ] {
+        *segment = user(*segment, processor::USER_DATA);
+    }
+    registers.gdt = table(layout::DESCRIPTORS, layout::DESCRIPTORS_SIZE);
+    registers.idt = table(layout::INTERRUPTS, layout::INTERRUPTS_SIZE);
+    registers.tr.base = layout::TASK_STATE;
+    registers.tr.limit = u32::try_from(layout::TASK_STATE_SIZE - 1).unwrap_or(0);
+    registers.tr.selector = processor::TASK_SEGMENT;
+}
+
+fn table(base: u64, size: u64) -> kvm_dtable {
+    let limit = u16::try_from(size - 1).unwrap_or(0);
+    kvm_dtable { base, limit, ..kvm_dtable::default() }
 }
 
 #[cfg(test)]
