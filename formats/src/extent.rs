@@ -48,6 +48,9 @@ pub enum File {
     /// Another one: by its position in [`references`](crate::Image::references),
     /// or among those that a writer makes.
     Other(usize),
+    /// The image's own, with changes that its log has and that are not in their
+    /// places: [`replayed`](crate::Image::replayed) has it.
+    Replayed,
 }
 
 /// A part of a unit (a cluster, a grain, a chunk) that is compressed.

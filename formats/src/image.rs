@@ -46,6 +46,13 @@ pub trait Image {
         Err(ContentError::Unreadable.into())
     }
 
+    /// The image's own file as it is with the changes of a log that was not finished,
+    /// if there is one. Extents in [`File::Replayed`](extent::File::Replayed) are read
+    /// from it; they are few and small, as only what was changed is in it.
+    fn replayed(&self) -> Option<Rc<dyn Storage>> {
+        None
+    }
+
     /// Whether the content can be read: that it is not encrypted, and that no file is
     /// missing.
     ///
