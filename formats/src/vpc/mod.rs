@@ -12,7 +12,7 @@
 //!
 //! Reading order: [`footer`] and [`geometry`] (how large the disk is),
 //! [`header`] and [`table`] (dynamic disks), [`parent`] (differencing disks), then
-//! [`image`].
+//! [`image`] and [`reader`] (where the bytes of the disk are).
 
 pub mod error;
 pub mod footer;
@@ -20,6 +20,7 @@ pub mod geometry;
 pub mod header;
 pub mod image;
 pub mod parent;
+pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 pub mod table;
@@ -59,7 +60,7 @@ impl Format for Vpc {
     }
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
-        Ok(Box::new(VpcImage::open(storage.as_ref())?))
+        Ok(Box::new(VpcImage::open(storage)?))
     }
 }
 
