@@ -83,3 +83,8 @@ fn vdi() {
 fn vpc() {
     judge(sources::vpc::SOURCES);
 }
+
+#[test]
+fn vhdx() {
+    judge(sources::vhdx::SOURCES);
+}

@@ -5,11 +5,13 @@
 //! those of each chunk one for a sector bitmap block, which is only of use to
 //! differencing disks.
 
+use zerocopy::little_endian::U64;
+
 use super::metadata::Metadata;
 use super::region::{Region, Regions};
 use super::{MIB, VhdxError};
 use crate::error::Error;
-use crate::storage::{self, Storage, check_range, is_reachable};
+use crate::storage::{self, Storage, StorageError, check_range, is_reachable};
 
 /// The largest disk in bytes: 64 TiB. In the smallest blocks the table has
 /// 512 MiB then, which are read in pieces.
@@ -32,6 +34,17 @@ const SECTORS_IN_CHUNK: u64 = BITMAP_BLOCK_SIZE * 8;
 pub struct Entry(pub u64);
 
 impl Entry {
+    /// The file does not have the payload block: it is the parent's, or nobody has
+    /// written to it. It has no sector bitmap block.
+    pub const NOT_PRESENT: u64 = 0;
+    /// The payload block is of no interest any more.
+    pub const UNDEFINED: u64 = 1;
+    /// The payload block is zeros.
+    pub const ZERO: u64 = 2;
+    /// The payload block was given back.
+    pub const UNMAPPED: u64 = 3;
+    /// The same in version 0.95 of the format.
+    pub const UNMAPPED_BEFORE: u64 = 5;
     /// The payload block, or the sector bitmap block, has all it can have.
     pub const FULLY_PRESENT: u64 = 6;
     /// The payload block has some sectors; the parent has the others.
@@ -63,6 +76,9 @@ pub struct Bat {
     pub block_size: u64,
     /// The size of the disk in bytes.
     pub disk_size: u64,
+    /// The size of a logical sector in bytes, of which a bit of a sector bitmap block
+    /// is for one.
+    pub sector_size: u64,
     /// Whether the disk has a parent, so that there are sector bitmap blocks.
     pub has_parent: bool,
 }
@@ -111,7 +127,34 @@ impl Bat {
         let what = "block allocation table";
         let outside = |_| VhdxError::OutsideFile { what, offset, length };
         check_range(storage, offset, length).map_err(outside)?;
-        Ok(Self { offset, entries, chunk_ratio, block_size, disk_size, has_parent })
+        Ok(Self { offset, entries, chunk_ratio, block_size, disk_size, sector_size, has_parent })
+    }
+
+    /// The entry of a payload block, which is one of the disk.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn payload_entry(&self, storage: &dyn Storage, block: u64) -> Result<Entry, StorageError> {
+        let chunk = block.checked_div(self.chunk_ratio).unwrap_or(0);
+        self.entry(storage, block.saturating_add(chunk))
+    }
+
+    /// The entry of the sector bitmap block of a chunk. Only a disk with a parent has
+    /// one for each.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn bitmap_entry(&self, storage: &dyn Storage, chunk: u64) -> Result<Entry, StorageError> {
+        let payload = chunk.saturating_add(1).saturating_mul(self.chunk_ratio);
+        self.entry(storage, payload.saturating_add(chunk))
+    }
+
+    fn entry(&self, storage: &dyn Storage, number: u64) -> Result<Entry, StorageError> {
+        let place = number.saturating_mul(ENTRY as u64).saturating_add(self.offset);
+        let entry: U64 = storage::read_struct(storage, place)?;
+        Ok(Entry(entry.get()))
     }
 
     /// Checks that every block lies in the file, and in no region of it. That is

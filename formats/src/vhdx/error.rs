@@ -140,6 +140,21 @@ pub enum VhdxError {
         /// The length of the file in bytes.
         file_length: u64,
     },
+    /// A payload block is in a state that there is not, or that is only for disks with
+    /// a parent.
+    #[error("block {block} of the disk is in the unknown state {state}")]
+    UnknownState {
+        /// The number of the block.
+        block: u64,
+        /// The state.
+        state: u64,
+    },
+    /// A payload block has some of its sectors, and nothing says which.
+    #[error("block {block} of the disk has no sector bitmap")]
+    NoSectorBitmap {
+        /// The number of the block.
+        block: u64,
+    },
     /// The parent is something else than a VHDX image.
     #[error("the parent is of an unknown type: {found}")]
     UnknownParentType {
@@ -196,6 +211,8 @@ impl FormatError for VhdxError {
             | Self::TableTooSmall
             | Self::OutsideFile { .. }
             | Self::BlockOverflow { .. }
+            | Self::UnknownState { .. }
+            | Self::NoSectorBitmap { .. }
             | Self::BlockStart { .. }
             | Self::BlockEnd { .. }
             | Self::DamagedParentLocator

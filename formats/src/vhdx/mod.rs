@@ -14,7 +14,8 @@
 //! specification here. Numbers are little-endian.
 //!
 //! Reading order: [`header`], [`log`] (what was not finished), [`region`],
-//! [`metadata`], [`parent`], [`bat`], then [`image`].
+//! [`metadata`], [`parent`], [`bat`], then [`image`] and [`reader`] (where the bytes of
+//! the disk are).
 
 pub mod bat;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod image;
 pub mod log;
 pub mod metadata;
 pub mod parent;
+pub mod reader;
 pub mod region;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;

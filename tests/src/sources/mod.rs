@@ -4,6 +4,7 @@
 
 pub mod raw;
 pub mod vdi;
+pub mod vhdx;
 pub mod vpc;
 
 use crate::Place;
