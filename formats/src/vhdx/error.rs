@@ -98,6 +98,15 @@ pub enum VhdxError {
     /// The disk is larger than 64 TiB.
     #[error("Image size too large; max of 64TB")]
     DiskTooLarge,
+    /// The log of a new image is to have 4 GiB or more.
+    #[error("Log size must be smaller than 4 GB")]
+    LogTooLarge,
+    /// The log of a new image is to have nothing.
+    #[error("Log size must be a multiple of 1 MB")]
+    LogTooSmall,
+    /// Blocks of a new image are to have a size that blocks do not have.
+    #[error("Block size must be a power of two")]
+    BlockSizeNotPowerOfTwo,
     /// Something that the image names is not in the file.
     #[error("the {what} at {offset} ({length} bytes) does not lie in the file")]
     OutsideFile {
@@ -192,6 +201,9 @@ impl FormatError for VhdxError {
             | Self::UnknownItem
             | Self::UnsupportedSectorSize
             | Self::DiskTooLarge
+            | Self::LogTooLarge
+            | Self::LogTooSmall
+            | Self::BlockSizeNotPowerOfTwo
             | Self::UnknownParentType { .. }
             | Self::TooManyPairs { .. } => ErrorKind::Unsupported,
             Self::NoHeader
