@@ -78,3 +78,13 @@ fn raw() {
 fn vdi() {
     judge(sources::vdi::SOURCES);
 }
+
+#[test]
+fn vpc() {
+    judge(sources::vpc::SOURCES);
+}
+
+#[test]
+fn vhdx() {
+    judge(sources::vhdx::SOURCES);
+}

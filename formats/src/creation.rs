@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::error::{ErrorKind, FormatError};
 use crate::image::Description;
 
 /// An image that is to be made.
@@ -71,6 +72,22 @@ impl Options {
         }
     }
 
+    /// An option that is one of a few words, if it is set: what its word stands for.
+    ///
+    /// # Errors
+    ///
+    /// If it is another word.
+    pub fn choice<T: Copy>(
+        &self,
+        name: &'static str,
+        words: &[(&str, T)],
+    ) -> Result<Option<T>, UnknownWord> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let choice = words.iter().find(|(word, _)| word.as_bytes() == text);
+        let unknown = || UnknownWord { name, word: String::from_utf8_lossy(text).into_owned() };
+        choice.map(|(_, choice)| Some(*choice)).ok_or_else(unknown)
+    }
+
     /// An option that is text, if it is set.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&[u8]> {
@@ -78,6 +95,22 @@ impl Options {
             Some(Value::Text(text)) => Some(text),
             _ => None,
         }
+    }
+}
+
+/// An option with a word that it does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Parameter '{name}' does not accept value '{word}'")]
+pub struct UnknownWord {
+    /// The option.
+    name: &'static str,
+    /// The word.
+    word: String,
+}
+
+impl FormatError for UnknownWord {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Unsupported
     }
 }
 
@@ -107,6 +140,22 @@ mod tests {
         assert_eq!(options.flag("static"), Some(true));
         assert_eq!(options.flag("size"), None);
         assert_eq!(options.text("compat"), None);
+    }
+
+    #[test]
+    fn a_choice_is_one_of_a_few_words() {
+        let words = [("dynamic", 1), ("fixed", 2)];
+        let mut options = Options::default();
+        assert_eq!(options.choice("subformat", &words), Ok(None));
+        for (word, expected) in [("dynamic", Some(1)), ("fixed", Some(2)), ("Fixed", None)] {
+            options.set("subformat", Value::Text(word.into()));
+            let choice = options.choice("subformat", &words);
+            assert_eq!(choice.clone().ok().flatten(), expected, "{word}");
+            if let Err(error) = choice {
+                let said = "Parameter 'subformat' does not accept value 'Fixed'";
+                assert_eq!(std::string::ToString::to_string(&error), said);
+            }
+        }
     }
 
     #[test]

@@ -25,6 +25,24 @@ impl Guid {
         Self([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
     }
 
+    /// The GUID that is written `{first-second-third-last-last}`, in hexadecimal digits
+    /// of either case, if it is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.strip_prefix('{')?.strip_suffix('}')?;
+        let lengths = text.split('-').map(str::len);
+        if !lengths.eq([8, 4, 4, 4, 12]) || text.contains('+') {
+            return None;
+        }
+        let mut groups = text.split('-');
+        let first = u32::from_str_radix(groups.next()?, 16).ok()?;
+        let second = u16::from_str_radix(groups.next()?, 16).ok()?;
+        let third = u16::from_str_radix(groups.next()?, 16).ok()?;
+        let high = u64::from_str_radix(groups.next()?, 16).ok()?;
+        let low = u64::from_str_radix(groups.next()?, 16).ok()?;
+        Some(Self::new(first, second, third, (high << 48 | low).to_be_bytes()))
+    }
+
     /// The GUID with these bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
@@ -54,6 +72,28 @@ mod tests {
     use std::string::ToString;
 
     use super::*;
+
+    #[test]
+    fn text_is_read_as_it_is_written() {
+        let text = "{2dc27766-f623-4200-9d64-115e9bfd4a08}";
+        let guid = Guid::parse(text).unwrap();
+        assert_eq!(std::format!("{{{guid}}}"), text);
+        assert_eq!(Guid::parse(&text.to_uppercase()), Some(guid));
+        for text in [
+            "",
+            "{}",
+            "2dc27766-f623-4200-9d64-115e9bfd4a08",
+            "{2dc27766-f623-4200-9d64-115e9bfd4a08",
+            "{2dc27766-f623-4200-9d64-115e9bfd4a0}",
+            "{2dc27766-f623-4200-9d64115e9bfd4a08}",
+            "{2dc27766-f623-4200-9d64-115e9bfd4a08-}",
+            "{+dc27766-f623-4200-9d64-115e9bfd4a08}",
+            "{2dc27766-f623-4200-9d64-115e9bfd4a0g}",
+            "{2dc2776\u{fc}-f623-4200-9d64-115e9bfd4a08}",
+        ] {
+            assert_eq!(Guid::parse(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn numbers_are_little_endian_and_bytes_are_bytes() {

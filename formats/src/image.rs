@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, ErrorKind, FormatError};
 use crate::extent;
+use crate::guid::Guid;
 use crate::storage::{self, Storage};
 
 /// The largest disk in bytes: what a signed 64-bit offset reaches in whole GiB,
@@ -44,6 +45,19 @@ pub trait Image {
     fn extent(&self, offset: u64, limit: u64) -> Result<extent::Extent, Error> {
         let _ = (offset, limit);
         Err(ContentError::Unreadable.into())
+    }
+
+    /// The image's own file as it is with the changes of a log that was not finished,
+    /// if there is one. Extents in [`File::Replayed`](extent::File::Replayed) are read
+    /// from it; they are few and small, as only what was changed is in it.
+    fn replayed(&self) -> Option<Rc<dyn Storage>> {
+        None
+    }
+
+    /// The ids by which images on top of each other know each other, for formats that
+    /// have them.
+    fn identity(&self) -> Identity {
+        Identity::default()
     }
 
     /// Whether the content can be read: that it is not encrypted, and that no file is
@@ -149,6 +163,17 @@ pub struct Backing {
     pub path: Vec<u8>,
     /// Its format, if the image says so.
     pub format: Option<Vec<u8>>,
+}
+
+/// How an image and the one underneath know each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// What an image on top knows this one by, if it has such an id. A VHD has it for
+    /// life, that of a VHDX changes with its disk.
+    pub own: Option<Guid>,
+    /// What the image underneath has for its own, if this one says so. If it has
+    /// another id, it is not what it was when this image was put on top.
+    pub parent: Option<Guid>,
 }
 
 /// Another file that is part of an image.

@@ -50,6 +50,7 @@ pub mod qed;
 pub mod raw;
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
+pub mod sector_bitmap;
 pub mod storage;
 pub mod table;
 #[cfg(test)]

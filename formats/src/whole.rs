@@ -67,6 +67,10 @@ impl Disk {
         let number = match place.file {
             File::Own => 0,
             File::Other(number) => number.saturating_add(1),
+            File::Replayed => {
+                let file = self.image.replayed().ok_or(StorageError::InputOutput)?;
+                return read_at_padded(file.as_ref(), place.offset, buffer);
+            }
         };
         let file = self.files.get(number).ok_or(StorageError::InputOutput)?;
         read_at_padded(file.as_ref(), place.offset, buffer)

@@ -26,6 +26,12 @@ pub trait Writer {
         Vec::new()
     }
 
+    /// The size of the disk in bytes, if it cannot have the one that was asked for. It
+    /// is larger then, and what is behind the one asked for never comes.
+    fn rounded_size(&self) -> Option<u64> {
+        None
+    }
+
     /// How long a file can get, in bytes, if all of the disk has data.
     fn longest(&self, file: File) -> u64;
 

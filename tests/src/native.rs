@@ -85,7 +85,8 @@ pub fn content(disk: &Disk) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Makes an image with these bytes, and its other files beside it.
+/// Makes an image with these bytes, and its other files beside it. Returns the size of
+/// its disk in bytes, which some formats round up.
 ///
 /// # Errors
 ///
@@ -97,7 +98,7 @@ pub fn make(
     options: &Options,
     disk: &[u8],
     granularity: usize,
-) -> Result<(), String> {
+) -> Result<u64, String> {
     let creation = Creation {
         size: disk.len() as u64,
         options: options.clone(),
@@ -121,5 +122,5 @@ pub fn make(
         };
         place.write(&name, files.file(extent::File::Other(index)));
     }
-    Ok(())
+    Ok(writer.rounded_size().unwrap_or(creation.size))
 }

@@ -5,11 +5,13 @@
 //! those of each chunk one for a sector bitmap block, which is only of use to
 //! differencing disks.
 
+use zerocopy::little_endian::U64;
+
 use super::metadata::Metadata;
 use super::region::{Region, Regions};
 use super::{MIB, VhdxError};
 use crate::error::Error;
-use crate::storage::{self, Storage, check_range, is_reachable};
+use crate::storage::{self, Storage, StorageError, check_range, is_reachable};
 
 /// The largest disk in bytes: 64 TiB. In the smallest blocks the table has
 /// 512 MiB then, which are read in pieces.
@@ -32,6 +34,17 @@ const SECTORS_IN_CHUNK: u64 = BITMAP_BLOCK_SIZE * 8;
 pub struct Entry(pub u64);
 
 impl Entry {
+    /// The file does not have the payload block: it is the parent's, or nobody has
+    /// written to it. It has no sector bitmap block.
+    pub const NOT_PRESENT: u64 = 0;
+    /// The payload block is of no interest any more.
+    pub const UNDEFINED: u64 = 1;
+    /// The payload block is zeros.
+    pub const ZERO: u64 = 2;
+    /// The payload block was given back.
+    pub const UNMAPPED: u64 = 3;
+    /// The same in version 0.95 of the format.
+    pub const UNMAPPED_BEFORE: u64 = 5;
     /// The payload block, or the sector bitmap block, has all it can have.
     pub const FULLY_PRESENT: u64 = 6;
     /// The payload block has some sectors; the parent has the others.
@@ -63,6 +76,9 @@ pub struct Bat {
     pub block_size: u64,
     /// The size of the disk in bytes.
     pub disk_size: u64,
+    /// The size of a logical sector in bytes, of which a bit of a sector bitmap block
+    /// is for one.
+    pub sector_size: u64,
     /// Whether the disk has a parent, so that there are sector bitmap blocks.
     pub has_parent: bool,
 }
@@ -79,6 +95,26 @@ impl Bat {
         region: Region,
         metadata: &Metadata,
     ) -> Result<Self, VhdxError> {
+        let bat = Self::of(metadata, region.start);
+        if region.length() < bat.room() {
+            return Err(VhdxError::TableTooSmall);
+        }
+        if !is_reachable(bat.offset, region.length()) {
+            return Err(VhdxError::Unreachable);
+        }
+        if bat.disk_size > MAX_DISK {
+            return Err(VhdxError::DiskTooLarge);
+        }
+        let (what, offset) = ("block allocation table", bat.offset);
+        let length = bat.entries.saturating_mul(ENTRY as u64);
+        let outside = |_| VhdxError::OutsideFile { what, offset, length };
+        check_range(storage, offset, length).map_err(outside)?;
+        Ok(bat)
+    }
+
+    /// The table of a disk, at an offset of the file.
+    #[must_use]
+    pub fn of(metadata: &Metadata, offset: u64) -> Self {
         let sector_size = u64::from(metadata.logical_sector_size);
         let block_size = u64::from(metadata.block_size);
         // Both are powers of two, and no block is larger than a chunk.
@@ -86,32 +122,84 @@ impl Bat {
         let chunk_ratio = chunk.checked_div(block_size).unwrap_or(1).max(1);
         let disk_size = metadata.disk_size;
         let has_parent = metadata.parent_locator.is_some();
-        let blocks = disk_size.div_ceil(block_size.max(1));
+        let bat = Self {
+            offset,
+            entries: 0,
+            chunk_ratio,
+            block_size,
+            disk_size,
+            sector_size,
+            has_parent,
+        };
+        let blocks = bat.blocks();
         let entries = if has_parent {
             blocks.div_ceil(chunk_ratio).saturating_mul(chunk_ratio.saturating_add(1))
         } else {
-            let chunks_in_front = blocks.saturating_sub(1).checked_div(chunk_ratio).unwrap_or(0);
-            blocks.saturating_add(chunks_in_front)
+            blocks.saturating_add(bat.chunks_in_front())
         };
-        let offset = region.start;
-        let length = entries.saturating_mul(ENTRY as u64);
+        Self { entries, ..bat }
+    }
+
+    /// How many payload blocks the disk has.
+    #[must_use]
+    pub fn blocks(&self) -> u64 {
+        self.disk_size.div_ceil(self.block_size.max(1))
+    }
+
+    /// How many whole chunks are in front of the last payload block.
+    #[must_use]
+    pub fn chunks_in_front(&self) -> u64 {
+        self.blocks().saturating_sub(1).checked_div(self.chunk_ratio).unwrap_or(0)
+    }
+
+    /// How much room the table needs in its region, in bytes.
+    #[must_use]
+    pub fn room(&self) -> u64 {
         // By qemu's count, in 32 bits, an empty disk has minus one blocks in front of
         // its last. It makes such tables, and without one a size of zero is damage.
-        let of_empty_disk = u64::from(u32::MAX).checked_div(chunk_ratio).unwrap_or(0);
-        let of_empty_disk = of_empty_disk.saturating_mul(ENTRY as u64);
-        if region.length() < if disk_size == 0 { of_empty_disk } else { length } {
-            return Err(VhdxError::TableTooSmall);
-        }
-        if !is_reachable(offset, region.length()) {
-            return Err(VhdxError::Unreachable);
-        }
-        if disk_size > MAX_DISK {
-            return Err(VhdxError::DiskTooLarge);
-        }
-        let what = "block allocation table";
-        let outside = |_| VhdxError::OutsideFile { what, offset, length };
-        check_range(storage, offset, length).map_err(outside)?;
-        Ok(Self { offset, entries, chunk_ratio, block_size, disk_size, has_parent })
+        let entries = if self.disk_size == 0 {
+            u64::from(u32::MAX).checked_div(self.chunk_ratio).unwrap_or(0)
+        } else {
+            self.entries
+        };
+        entries.saturating_mul(ENTRY as u64)
+    }
+
+    /// The number of the entry of a payload block.
+    #[must_use]
+    pub fn payload_number(&self, block: u64) -> u64 {
+        block.saturating_add(block.checked_div(self.chunk_ratio).unwrap_or(0))
+    }
+
+    /// The number of the entry of the sector bitmap block of a chunk.
+    #[must_use]
+    pub fn bitmap_number(&self, chunk: u64) -> u64 {
+        chunk.saturating_add(1).saturating_mul(self.chunk_ratio).saturating_add(chunk)
+    }
+
+    /// The entry of a payload block, which is one of the disk.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn payload_entry(&self, storage: &dyn Storage, block: u64) -> Result<Entry, StorageError> {
+        self.entry(storage, self.payload_number(block))
+    }
+
+    /// The entry of the sector bitmap block of a chunk. Only a disk with a parent has
+    /// one for each.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn bitmap_entry(&self, storage: &dyn Storage, chunk: u64) -> Result<Entry, StorageError> {
+        self.entry(storage, self.bitmap_number(chunk))
+    }
+
+    fn entry(&self, storage: &dyn Storage, number: u64) -> Result<Entry, StorageError> {
+        let place = number.saturating_mul(ENTRY as u64).saturating_add(self.offset);
+        let entry: U64 = storage::read_struct(storage, place)?;
+        Ok(Entry(entry.get()))
     }
 
     /// Checks that every block lies in the file, and in no region of it. That is

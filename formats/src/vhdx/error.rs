@@ -98,6 +98,15 @@ pub enum VhdxError {
     /// The disk is larger than 64 TiB.
     #[error("Image size too large; max of 64TB")]
     DiskTooLarge,
+    /// The log of a new image is to have 4 GiB or more.
+    #[error("Log size must be smaller than 4 GB")]
+    LogTooLarge,
+    /// The log of a new image is to have nothing.
+    #[error("Log size must be a multiple of 1 MB")]
+    LogTooSmall,
+    /// Blocks of a new image are to have a size that blocks do not have.
+    #[error("Block size must be a power of two")]
+    BlockSizeNotPowerOfTwo,
     /// Something that the image names is not in the file.
     #[error("the {what} at {offset} ({length} bytes) does not lie in the file")]
     OutsideFile {
@@ -140,6 +149,21 @@ pub enum VhdxError {
         /// The length of the file in bytes.
         file_length: u64,
     },
+    /// A payload block is in a state that there is not, or that is only for disks with
+    /// a parent.
+    #[error("block {block} of the disk is in the unknown state {state}")]
+    UnknownState {
+        /// The number of the block.
+        block: u64,
+        /// The state.
+        state: u64,
+    },
+    /// A payload block has some of its sectors, and nothing says which.
+    #[error("block {block} of the disk has no sector bitmap")]
+    NoSectorBitmap {
+        /// The number of the block.
+        block: u64,
+    },
     /// The parent is something else than a VHDX image.
     #[error("the parent is of an unknown type: {found}")]
     UnknownParentType {
@@ -177,6 +201,9 @@ impl FormatError for VhdxError {
             | Self::UnknownItem
             | Self::UnsupportedSectorSize
             | Self::DiskTooLarge
+            | Self::LogTooLarge
+            | Self::LogTooSmall
+            | Self::BlockSizeNotPowerOfTwo
             | Self::UnknownParentType { .. }
             | Self::TooManyPairs { .. } => ErrorKind::Unsupported,
             Self::NoHeader
@@ -196,6 +223,8 @@ impl FormatError for VhdxError {
             | Self::TableTooSmall
             | Self::OutsideFile { .. }
             | Self::BlockOverflow { .. }
+            | Self::UnknownState { .. }
+            | Self::NoSectorBitmap { .. }
             | Self::BlockStart { .. }
             | Self::BlockEnd { .. }
             | Self::DamagedParentLocator

@@ -1,12 +1,13 @@
 //! The headers (specification, section 2.2.2): which is current, and where the log
 //! is.
 
+use alloc::vec::Vec;
 use core::mem::size_of;
 
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::{VhdxError, is_intact};
+use super::{VhdxError, is_intact, seal};
 use crate::error::Error;
 use crate::guid::Guid;
 use crate::storage::{Storage, read_padded};
@@ -79,6 +80,15 @@ impl Header {
             (first, second) => first.or(second),
         };
         Ok(current.ok_or(VhdxError::NoHeader)?)
+    }
+
+    /// The bytes of the header, with the right checksum.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.as_bytes().to_vec();
+        bytes.resize(SIZE, 0);
+        seal(&mut bytes);
+        bytes
     }
 
     /// The header at an offset, if there is a valid one.

@@ -1,23 +1,29 @@
 //! An open VHDX image.
 
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 
 use super::bat::Bat;
 use super::header::Header;
+use super::log::{self, File};
 use super::metadata::Metadata;
+use super::parent::Parent;
 use super::region::Regions;
-use super::{log, parent};
 use crate::error::Error;
-use crate::image::{Backing, Description, Image};
+use crate::extent::Extent;
+use crate::guid::Guid;
+use crate::image::{Backing, Description, Identity, Image};
 use crate::storage::Storage;
 
 /// An open VHDX image.
-#[derive(Clone, Debug)]
 pub struct VhdxImage {
+    /// The file, as it is with the changes of its log.
+    pub(super) file: File,
     metadata: Metadata,
-    /// The name of the disk underneath.
-    parent: Option<Vec<u8>>,
+    pub(super) bat: Bat,
+    /// What changes whenever the disk does.
+    data_write_id: Guid,
+    /// The disk underneath.
+    parent: Option<Parent>,
 }
 
 impl VhdxImage {
@@ -30,14 +36,15 @@ impl VhdxImage {
     /// supported.
     pub fn open(storage: Rc<dyn Storage>) -> Result<Self, Error> {
         let header = Header::current(storage.as_ref())?;
-        let storage = log::replayed(storage, &header)?;
-        let storage = storage.as_ref();
+        let file = log::replayed(storage, &header)?;
+        let storage = file.storage();
         let regions = Regions::read(storage, &header)?;
         let metadata = Metadata::read(storage, regions.metadata)?;
-        Bat::new(storage, regions.bat, &metadata)?.check(storage, &regions)?;
+        let bat = Bat::new(storage, regions.bat, &metadata)?;
+        bat.check(storage, &regions)?;
         let locator = metadata.parent_locator;
-        let parent = locator.map(|locator| parent::name(storage, locator)).transpose()?;
-        Ok(Self { metadata, parent })
+        let parent = locator.map(|locator| Parent::read(storage, locator)).transpose()?;
+        Ok(Self { file, metadata, bat, data_write_id: header.data_write_id, parent })
     }
 }
 
@@ -45,15 +52,36 @@ impl Image for VhdxImage {
     fn description(&self) -> Description {
         let sector_size = u64::from(self.metadata.logical_sector_size);
         let sectors = self.metadata.disk_size.checked_div(sector_size).unwrap_or(0);
+        let backing =
+            |parent: &Parent| Backing { path: parent.name.clone(), format: Some(b"vhdx".to_vec()) };
         Description {
             virtual_size: sectors.saturating_mul(sector_size),
             cluster_size: Some(self.metadata.block_size.into()),
             dirty: Some(false),
-            backing: self
-                .parent
-                .clone()
-                .map(|path| Backing { path, format: Some(b"vhdx".to_vec()) }),
+            backing: self.parent.as_ref().map(backing),
             ..Description::default()
         }
+    }
+
+    fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
+        self.read_extent(offset, limit)
+    }
+
+    fn replayed(&self) -> Option<Rc<dyn Storage>> {
+        match &self.file {
+            File::Clean(_) => None,
+            File::Changed(overlay) => Some(Rc::clone(overlay) as Rc<dyn Storage>),
+        }
+    }
+
+    fn identity(&self) -> Identity {
+        let parent = self.parent.as_ref().and_then(|parent| parent.id);
+        Identity { own: Some(self.data_write_id), parent }
+    }
+}
+
+impl core::fmt::Debug for VhdxImage {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.metadata.fmt(formatter)
     }
 }

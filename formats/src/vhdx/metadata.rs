@@ -2,10 +2,11 @@
 //!
 //! A table names items, and where in the region each is.
 
+use alloc::vec::Vec;
 use core::mem::size_of;
 
 use zerocopy::little_endian::{U16, U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use super::VhdxError;
 use super::region::Region;
@@ -177,6 +178,39 @@ impl Metadata {
             physical_sector_size: physical.get(),
             parent_locator,
         })
+    }
+}
+
+impl Metadata {
+    /// The region of a new image: its table, and what is at [`TABLE_SIZE`], the items.
+    #[must_use]
+    pub fn bytes(&self) -> (Vec<u8>, Vec<u8>) {
+        let flags =
+            if self.leaves_blocks_allocated { FileParameters::LEAVE_BLOCKS_ALLOCATED } else { 0 };
+        let parameters = FileParameters { block_size: self.block_size.into(), flags: flags.into() };
+        let disk_size = self.disk_size.to_le_bytes();
+        let logical = self.logical_sector_size.to_le_bytes();
+        let physical = self.physical_sector_size.to_le_bytes();
+        let values: [&[u8]; 5] =
+            [parameters.as_bytes(), &disk_size, self.disk_id.as_bytes(), &logical, &physical];
+        let mut header = TableHeader::new_zeroed();
+        header.signature = SIGNATURE;
+        header.entry_count = u16::try_from(values.len()).unwrap_or(u16::MAX).into();
+        let (mut table, mut items) = (header.as_bytes().to_vec(), Vec::new());
+        for ((id, _), value) in REQUIRED.iter().zip(values) {
+            let offset = TABLE_SIZE.saturating_add(items.len() as u64);
+            let of_disk = if *id == FILE_PARAMETERS { 0 } else { Entry::IS_DISK };
+            let entry = Entry {
+                id: *id,
+                offset: u32::try_from(offset).unwrap_or(u32::MAX).into(),
+                length: u32::try_from(value.len()).unwrap_or(u32::MAX).into(),
+                flags: (Entry::IS_REQUIRED | of_disk).into(),
+                reserved: 0.into(),
+            };
+            table.extend_from_slice(entry.as_bytes());
+            items.extend_from_slice(value);
+        }
+        (table, items)
     }
 }
 

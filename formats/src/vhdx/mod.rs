@@ -14,7 +14,8 @@
 //! specification here. Numbers are little-endian.
 //!
 //! Reading order: [`header`], [`log`] (what was not finished), [`region`],
-//! [`metadata`], [`parent`], [`bat`], then [`image`].
+//! [`metadata`], [`parent`], [`bat`], then [`image`], [`reader`] (where the bytes of
+//! the disk are) and [`writer`] (how an image is made).
 
 pub mod bat;
 pub mod error;
@@ -23,9 +24,11 @@ pub mod image;
 pub mod log;
 pub mod metadata;
 pub mod parent;
+pub mod reader;
 pub mod region;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
+pub mod writer;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -33,11 +36,14 @@ use alloc::rc::Rc;
 pub use error::VhdxError;
 
 use crate::checksum::CRC_32C;
+use crate::creation::Creation;
 use crate::error::Error;
 use crate::image::Image;
 use crate::storage::Storage;
+use crate::writer::Writer;
 use crate::{Confidence, Format, Probe};
 use image::VhdxImage;
+use writer::VhdxWriter;
 
 /// The VHDX format.
 #[derive(Debug)]
@@ -58,6 +64,10 @@ impl Format for Vhdx {
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
         Ok(Box::new(VhdxImage::open(storage)?))
     }
+
+    fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
+        Ok(Box::new(VhdxWriter::new(creation)?))
+    }
 }
 
 /// The checksum that a structure should have, which is where all of them have it:
@@ -68,6 +78,14 @@ fn checksum(bytes: &[u8]) -> u32 {
     let mut digest = CRC_32C.digest();
     [signature, &[0; 4], rest].into_iter().for_each(|part| digest.update(part));
     digest.finalize()
+}
+
+/// Gives the checksum to bytes that have it behind their signature.
+pub fn seal(bytes: &mut [u8]) {
+    let checksum = checksum(bytes).to_le_bytes();
+    for (target, source) in bytes.iter_mut().skip(4).zip(checksum) {
+        *target = source;
+    }
 }
 
 /// Whether bytes start with a signature and have the right checksum behind it.

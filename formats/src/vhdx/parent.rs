@@ -19,6 +19,9 @@ use crate::windows_path;
 pub const VHDX: Guid =
     Guid::new(0xb04a_efb7, 0xd19e, 0x4a81, [0xb7, 0x89, 0x25, 0xb8, 0xe9, 0x44, 0x59, 0x13]);
 
+/// The key with the id of the parent's data.
+pub const LINKAGE: &str = "parent_linkage";
+
 /// The keys with a path of the parent, in the order in which they are tried.
 pub const PATHS: [&str; 3] = ["relative_path", "volume_path", "absolute_win32_path"];
 
@@ -51,22 +54,46 @@ pub struct Pair {
     pub value_length: U16,
 }
 
+/// The disk underneath.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Its name, from the folder of the disk.
+    pub name: Vec<u8>,
+    /// The id of its data, if the disk says so.
+    pub id: Option<Guid>,
+}
+
+impl Parent {
+    /// The parent that an item of the metadata leads to.
+    ///
+    /// # Errors
+    ///
+    /// If no path leads to a file, or something is too long or does not lie in the
+    /// item.
+    pub fn read(storage: &dyn Storage, item: Region) -> Result<Self, Error> {
+        let pairs = pairs(storage, item)?;
+        let name = name(storage, item, &pairs)?;
+        Ok(Self { name, id: id(storage, item, &pairs)? })
+    }
+}
+
+/// The id of the parent's data. A value that is none says nothing.
+fn id(storage: &dyn Storage, item: Region, pairs: &[Pair]) -> Result<Option<Guid>, Error> {
+    for pair in pairs {
+        if has_key(storage, item, pair, LINKAGE)? {
+            let value = text(storage, item, pair.value_offset.get(), pair.value_length.get())?;
+            return Ok(Guid::parse(&value));
+        }
+    }
+    Ok(None)
+}
+
 /// The name under which the parent is looked for, from the folder of the disk: by
 /// the first path that leads to a file.
-///
-/// # Errors
-///
-/// If none does, or one is too long or does not lie in the item.
-pub fn name(storage: &dyn Storage, item: Region) -> Result<Vec<u8>, Error> {
-    let pairs = pairs(storage, item)?;
+fn name(storage: &dyn Storage, item: Region, pairs: &[Pair]) -> Result<Vec<u8>, Error> {
     for wanted in PATHS {
-        for pair in &pairs {
-            let length = wanted.len().saturating_mul(2);
-            if usize::from(pair.key_length.get()) != length {
-                continue;
-            }
-            let key = text(storage, item, pair.key_offset.get(), pair.key_length.get())?;
-            if key != wanted {
+        for pair in pairs {
+            if !has_key(storage, item, pair, wanted)? {
                 continue;
             }
             let path = text(storage, item, pair.value_offset.get(), pair.value_length.get())?;
@@ -104,6 +131,15 @@ fn pairs(storage: &dyn Storage, item: Region) -> Result<Vec<Pair>, Error> {
     (0..count).map(pair).collect()
 }
 
+/// Whether a pair has a key, of which it reads no other.
+fn has_key(storage: &dyn Storage, item: Region, pair: &Pair, wanted: &str) -> Result<bool, Error> {
+    let length = pair.key_length.get();
+    if usize::from(length) != wanted.len().saturating_mul(2) {
+        return Ok(false);
+    }
+    Ok(text(storage, item, pair.key_offset.get(), length)? == wanted)
+}
+
 /// A key or a value.
 fn text(storage: &dyn Storage, item: Region, offset: u32, length: u16) -> Result<String, Error> {
     let end = u64::from(offset).saturating_add(length.into());
@@ -128,19 +164,19 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::vhdx::sample::Parent;
+    use crate::vhdx::sample;
 
     /// The name that a parent locator leads to, or what is wrong with it.
     fn said(bytes: &Vec<u8>) -> String {
-        match name(bytes, Region::new(0, bytes.len() as u64)) {
-            Ok(name) => String::from_utf8(name).unwrap(),
+        match Parent::read(bytes, Region::new(0, bytes.len() as u64)) {
+            Ok(parent) => String::from_utf8(parent.name).unwrap(),
             Err(error) => error.to_string(),
         }
     }
 
     fn locator(pairs: &[(&str, &str)]) -> Vec<u8> {
         let pairs = pairs.iter().map(|(key, value)| ((*key).into(), (*value).into()));
-        Parent { pairs: pairs.collect() }.bytes()
+        sample::Parent { pairs: pairs.collect() }.bytes()
     }
 
     const DAMAGED: &str = "the parent locator is damaged";
@@ -168,6 +204,25 @@ mod tests {
             (&[], NOWHERE),
         ] {
             assert_eq!(said(&locator(pairs)), expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn the_linkage_is_an_id() {
+        let id = Guid::new(0x83ed_0ec3, 0x24c8, 0x49a6, *b"\xa9\x59\x5e\x4b\xf1\x28\x8b\xfb");
+        let path = ("relative_path", "a");
+        for (linkage, expected) in [
+            (Some("{83ed0ec3-24c8-49a6-a959-5e4bf1288bfb}"), Some(id)),
+            (Some("{83ED0EC3-24C8-49A6-A959-5E4BF1288BFB}"), Some(id)),
+            (Some("83ed0ec3-24c8-49a6-a959-5e4bf1288bfb"), None),
+            (Some(""), None),
+            (None, None),
+        ] {
+            let linkage = linkage.map(|linkage| ("parent_linkage", linkage));
+            let pairs: Vec<_> = linkage.into_iter().chain([path]).collect();
+            let bytes = locator(&pairs);
+            let parent = Parent::read(&bytes, Region::new(0, bytes.len() as u64)).unwrap();
+            assert_eq!((parent.id, parent.name), (expected, b"a".to_vec()), "{linkage:?}");
         }
     }
 

@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 use core::mem::size_of;
 
 use zerocopy::little_endian::{U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use super::header::Header;
-use super::{VhdxError, is_intact};
+use super::{VhdxError, is_intact, seal};
 use crate::error::Error;
 use crate::guid::Guid;
 use crate::storage::{Storage, StorageError, read_bytes};
@@ -59,6 +59,19 @@ pub struct Entry {
     pub length: U32,
     /// Bit 0 is set if a reader has to know what it is.
     pub required: U32,
+}
+
+/// A region table with these entries.
+#[must_use]
+pub fn table_with(entries: &[Entry]) -> Vec<u8> {
+    let mut header = TableHeader::new_zeroed();
+    header.signature = SIGNATURE;
+    header.entry_count = u32::try_from(entries.len()).unwrap_or(u32::MAX).into();
+    let mut table = header.as_bytes().to_vec();
+    entries.iter().for_each(|entry| table.extend_from_slice(entry.as_bytes()));
+    table.resize(SIZE, 0);
+    seal(&mut table);
+    table
 }
 
 /// A part of the file.

@@ -14,7 +14,9 @@ pub use self::log::{Change, Log};
 use super::bat::{BITMAP_BLOCK_SIZE, Entry};
 use super::header::{self, Header};
 use super::metadata::{self, FileParameters};
+pub use super::region::table_with as region_table;
 use super::region::{self, Region};
+pub use super::seal;
 use super::{MIB, parent};
 use crate::guid::Guid;
 
@@ -325,36 +327,12 @@ impl Item {
     }
 }
 
-/// A region table with these entries.
-#[must_use]
-pub fn region_table(entries: &[region::Entry]) -> Vec<u8> {
-    let mut header = region::TableHeader::new_zeroed();
-    header.signature = region::SIGNATURE;
-    header.entry_count = u32::try_from(entries.len()).unwrap_or(u32::MAX).into();
-    let mut table = header.as_bytes().to_vec();
-    entries.iter().for_each(|entry| table.extend_from_slice(entry.as_bytes()));
-    table.resize(region::SIZE, 0);
-    seal(&mut table);
-    table
-}
-
-/// Gives the checksum to bytes that have it behind their signature.
-pub fn seal(bytes: &mut [u8]) {
-    let checksum = super::checksum(bytes).to_le_bytes();
-    for (target, source) in bytes.iter_mut().skip(4).zip(checksum) {
-        *target = source;
-    }
-}
-
 /// Puts a header in both places of a file. The second is current.
 pub fn put_headers(file: &mut Vec<u8>, header: &Header) {
     for (offset, more) in header::OFFSETS.into_iter().zip(0..) {
         let number = header.sequence_number.get().saturating_add(more);
         let header = Header { sequence_number: number.into(), ..header.clone() };
-        let mut bytes = header.as_bytes().to_vec();
-        bytes.resize(header::SIZE, 0);
-        seal(&mut bytes);
-        put(file, offset, &bytes);
+        put(file, offset, &header.bytes());
     }
 }
 

@@ -17,6 +17,9 @@ pub enum VpcError {
     /// The disk is larger than 2040 GiB.
     #[error("File too large")]
     TooLarge,
+    /// A disk is to be made that would be larger than 2040 GiB.
+    #[error("The image size is too large for file format 'vpc'")]
+    TooLargeToMake,
     /// The dynamic header is where no file reaches.
     #[error("Error reading dynamic VHD header")]
     HeaderUnreadable,
@@ -76,7 +79,7 @@ impl FormatError for VpcError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::TooSmall | Self::NoFooter => ErrorKind::NotThisFormat,
-            Self::TooLarge => ErrorKind::Unsupported,
+            Self::TooLarge | Self::TooLargeToMake => ErrorKind::Unsupported,
             Self::WrongChecksum
             | Self::HeaderUnreadable
             | Self::NoHeader

@@ -1,5 +1,6 @@
 //! An open VHD image.
 
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::footer::{Footer, Found};
@@ -7,16 +8,18 @@ use super::header::Header;
 use super::table::Table;
 use super::{SECTOR, parent};
 use crate::error::Error;
-use crate::image::{Backing, Description, Image};
+use crate::extent::Extent;
+use crate::guid::Guid;
+use crate::image::{Backing, Description, Identity, Image};
 use crate::storage::Storage;
 
 /// An open VHD image.
-#[derive(Clone, Debug)]
 pub struct VpcImage {
+    pub(super) file: Rc<dyn Storage>,
     footer: Footer,
     /// The size of the disk in sectors.
     sectors: u64,
-    layout: Layout,
+    pub(super) layout: Layout,
 }
 
 /// How the disk lies in its file.
@@ -28,9 +31,18 @@ pub enum Layout {
     Blocks {
         /// Where they are.
         table: Table,
-        /// The name of the disk underneath.
-        parent: Option<Vec<u8>>,
+        /// The disk underneath.
+        parent: Option<Parent>,
     },
+}
+
+/// The disk underneath a differencing disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Its id.
+    pub id: Guid,
 }
 
 impl VpcImage {
@@ -40,7 +52,8 @@ impl VpcImage {
     /// # Errors
     ///
     /// If the file has no footer, or the image is damaged.
-    pub fn open(storage: &dyn Storage) -> Result<Self, Error> {
+    pub fn open(file: Rc<dyn Storage>) -> Result<Self, Error> {
+        let storage = file.as_ref();
         let Found { footer, at_start } = match Footer::of_fixed_disk(storage)? {
             Some(footer) => Found { footer, at_start: false },
             None => Footer::find(storage)?,
@@ -48,16 +61,27 @@ impl VpcImage {
         let sectors = footer.disk_sectors()?;
         let layout =
             if at_start { Layout::blocks(storage, &footer, sectors)? } else { Layout::Fixed };
-        Ok(Self { footer, sectors, layout })
+        Ok(Self { file, footer, sectors, layout })
     }
 
-    /// The unit of allocation in bytes. A disk that says it is fixed has none,
-    /// even if there is a table.
+    /// Whether the disk lies in the file from its start on. One that says it is fixed
+    /// does, even if there is a table.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.layout == Layout::Fixed || self.footer.disk_type.get() == Footer::FIXED
+    }
+
+    /// The disk underneath.
+    fn parent(&self) -> Option<&Parent> {
+        match &self.layout {
+            Layout::Blocks { parent, .. } => parent.as_ref(),
+            Layout::Fixed => None,
+        }
+    }
+
+    /// The unit of allocation in bytes.
     fn cluster_size(&self) -> Option<u64> {
         match &self.layout {
-            Layout::Blocks { table, .. } if self.footer.disk_type.get() != Footer::FIXED => {
-                Some(table.block_size.into())
-            }
+            Layout::Blocks { table, .. } if !self.is_fixed() => Some(table.block_size.into()),
             _ => None,
         }
     }
@@ -70,24 +94,37 @@ impl Layout {
         table.check(storage)?;
         Header::check_place(storage, footer)?;
         let is_differencing = footer.disk_type.get() == Footer::DIFFERENCING;
-        let parent = is_differencing.then(|| parent::name(storage, &header)).transpose()?;
+        let name = is_differencing.then(|| parent::name(storage, &header)).transpose()?;
+        let parent = name.map(|name| Parent { name, id: header.parent_id });
         Ok(Self::Blocks { table, parent })
     }
 }
 
 impl Image for VpcImage {
     fn description(&self) -> Description {
-        let parent = match &self.layout {
-            Layout::Blocks { parent, .. } => parent.clone(),
-            Layout::Fixed => None,
-        };
+        let backing =
+            |parent: &Parent| Backing { path: parent.name.clone(), format: Some(b"vpc".to_vec()) };
         Description {
             // No disk is larger than 2040 GiB.
             virtual_size: self.sectors.saturating_mul(SECTOR),
             cluster_size: self.cluster_size(),
             dirty: Some(false),
-            backing: parent.map(|path| Backing { path, format: Some(b"vpc".to_vec()) }),
+            backing: self.parent().map(backing),
             ..Description::default()
         }
+    }
+
+    fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
+        self.read_extent(offset, limit)
+    }
+
+    fn identity(&self) -> Identity {
+        Identity { own: Some(self.footer.id), parent: self.parent().map(|parent| parent.id) }
+    }
+}
+
+impl core::fmt::Debug for VpcImage {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.layout.fmt(formatter)
     }
 }

@@ -12,7 +12,8 @@
 //!
 //! Reading order: [`footer`] and [`geometry`] (how large the disk is),
 //! [`header`] and [`table`] (dynamic disks), [`parent`] (differencing disks), then
-//! [`image`].
+//! [`image`], [`reader`] (where the bytes of the disk are) and [`writer`] (how an image is
+//! made).
 
 pub mod error;
 pub mod footer;
@@ -20,18 +21,22 @@ pub mod geometry;
 pub mod header;
 pub mod image;
 pub mod parent;
+pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 pub mod table;
+pub mod writer;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 
 pub use error::VpcError;
 
+use crate::creation::Creation;
 use crate::error::Error;
 use crate::image::Image;
 use crate::storage::Storage;
+use crate::writer::Writer;
 use crate::{Confidence, Format, Probe};
 use footer::Footer;
 use image::VpcImage;
@@ -59,7 +64,11 @@ impl Format for Vpc {
     }
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
-        Ok(Box::new(VpcImage::open(storage.as_ref())?))
+        Ok(Box::new(VpcImage::open(storage)?))
+    }
+
+    fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
+        writer::begin(creation)
     }
 }
 

@@ -125,7 +125,7 @@ impl Vhd {
             Some((cylinders, heads, sectors)) => {
                 Geometry { cylinders: cylinders.into(), heads, sectors }
             }
-            None => usual_geometry(self.size / SECTOR),
+            None => Geometry::of(self.size / SECTOR),
         };
         footer.disk_type = self.disk_type.into();
         footer.id = self.id;
@@ -248,32 +248,6 @@ impl Vhd {
     fn table(&self) -> Table {
         let (entries, block_size) = (self.blocks(), self.block_size);
         Table { offset: TABLE_OFFSET, entries, block_size }
-    }
-}
-
-/// The geometry that a disk usually has (specification, "Appendix: CHS
-/// Calculation").
-fn usual_geometry(sectors: u64) -> Geometry {
-    // A disk with 16 heads and so many sectors to a track.
-    let with = |track: u8, heads: u64| {
-        let cylinders = sectors.checked_div(u64::from(track)).unwrap_or(0);
-        let cylinders = cylinders.checked_div(heads).unwrap_or(0);
-        Geometry {
-            cylinders: u16::try_from(cylinders).unwrap_or(u16::MAX).into(),
-            heads: u8::try_from(heads).unwrap_or(u8::MAX),
-            sectors: track,
-        }
-    };
-    if sectors >= 65_535 * 16 * 63 {
-        return with(255, 16);
-    }
-    let heads = (sectors / 17).div_ceil(1024).max(4);
-    if heads <= 16 && sectors / 17 < heads.saturating_mul(1024) {
-        with(17, heads)
-    } else if sectors / 31 < 16 * 1024 {
-        with(31, 16)
-    } else {
-        with(63, 16)
     }
 }
 

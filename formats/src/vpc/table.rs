@@ -1,9 +1,11 @@
 //! The block allocation table (specification, "Block Allocation Table and Data
 //! Blocks"): where in the file each block is.
 
+use zerocopy::big_endian::U32;
+
 use super::{SECTOR, VpcError};
 use crate::error::Error;
-use crate::storage::{self, Storage, check_range, is_reachable, length_in_sectors};
+use crate::storage::{self, Storage, StorageError, check_range, is_reachable, length_in_sectors};
 
 /// The most entries: the largest disk in blocks of 128 KiB. Programs make blocks
 /// of 512 KiB or 2 MiB.
@@ -34,6 +36,19 @@ impl Table {
     pub fn bitmap_size(&self) -> u64 {
         let bytes = (u64::from(self.block_size) / SECTOR).div_ceil(8);
         bytes.div_ceil(SECTOR).saturating_mul(SECTOR)
+    }
+
+    /// Where a block starts in the file, with its bitmap in front, in bytes. Nothing if
+    /// the file does not have it. The block is below the number of entries.
+    ///
+    /// # Errors
+    ///
+    /// If the table cannot be read.
+    pub fn block(&self, storage: &dyn Storage, block: u64) -> Result<Option<u64>, StorageError> {
+        let place = block.saturating_mul(ENTRY as u64).saturating_add(self.offset);
+        let first: U32 = storage::read_struct(storage, place)?;
+        let is_there = first.get() != UNALLOCATED;
+        Ok(is_there.then(|| u64::from(first.get()).saturating_mul(SECTOR)))
     }
 
     /// Checks that the table and every block lie in the file. That is how a file

@@ -4,6 +4,8 @@
 
 pub mod raw;
 pub mod vdi;
+pub mod vhdx;
+pub mod vpc;
 
 use crate::Place;
 use crate::images::Step;

@@ -29,6 +29,34 @@ use sequence::Sequence;
 /// write. How long it is says how much must be read and kept.
 pub const MAX_LENGTH: u32 = 64 << 20;
 
+/// A file as it is with the changes of its log.
+pub enum File {
+    /// There are none.
+    Clean(Rc<dyn Storage>),
+    /// There are some.
+    Changed(Rc<Overlay>),
+}
+
+impl File {
+    /// Its bytes.
+    #[must_use]
+    pub fn storage(&self) -> &dyn Storage {
+        match self {
+            Self::Clean(file) => file.as_ref(),
+            Self::Changed(overlay) => overlay.as_ref(),
+        }
+    }
+}
+
+impl core::fmt::Debug for File {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Clean(file) => write!(formatter, "Clean({} bytes)", file.length()),
+            Self::Changed(overlay) => overlay.fmt(formatter),
+        }
+    }
+}
+
 /// A file as it is with the changes of its log. Checks are in the order of
 /// qemu-img.
 ///
@@ -36,7 +64,7 @@ pub const MAX_LENGTH: u32 = 64 << 20;
 ///
 /// If the log is where none can be, has another version, or is too long; or if
 /// the file has become shorter since it was written.
-pub fn replayed(file: Rc<dyn Storage>, header: &Header) -> Result<Rc<dyn Storage>, Error> {
+pub fn replayed(file: Rc<dyn Storage>, header: &Header) -> Result<File, Error> {
     let (offset, length) = (header.log_offset.get(), header.log_length.get());
     if offset < MIB || !offset.is_multiple_of(MIB) {
         return Err(VhdxError::InvalidLogPlace.into());
@@ -45,7 +73,7 @@ pub fn replayed(file: Rc<dyn Storage>, header: &Header) -> Result<Rc<dyn Storage
         return Err(VhdxError::UnsupportedLogVersion.into());
     }
     if header.log_id == Guid::ZERO || length == 0 {
-        return Ok(file);
+        return Ok(File::Clean(file));
     }
     if !u64::from(length).is_multiple_of(MIB) {
         return Err(VhdxError::InvalidLogPlace.into());
@@ -59,8 +87,8 @@ pub fn replayed(file: Rc<dyn Storage>, header: &Header) -> Result<Rc<dyn Storage
     match Sequence::active(&mut ring, header.log_id)? {
         // Without an entry that counts there is nothing to change. (The
         // specification has such a file damaged, qemu does not.)
-        None => Ok(file),
-        Some(sequence) => Ok(Rc::new(Overlay::new(file, &mut ring, &sequence)?)),
+        None => Ok(File::Clean(file)),
+        Some(sequence) => Ok(File::Changed(Rc::new(Overlay::new(file, &mut ring, &sequence)?))),
     }
 }
 

@@ -10,6 +10,7 @@ use super::entry::{Change, Content, Entry};
 use super::ring::{Ring, SECTOR};
 use super::sequence::Sequence;
 use crate::error::Error;
+use crate::extent::{self, File, Place};
 use crate::storage::{Storage, StorageError, check_range, is_reachable, read_at_padded};
 use crate::vhdx::VhdxError;
 
@@ -56,6 +57,21 @@ impl Overlay {
             })?;
         }
         Ok(overlay)
+    }
+
+    /// How what lies at a place of the file is stored: in its place, in the log, or as
+    /// zeros, and where that ends.
+    #[must_use]
+    pub fn content(&self, place: u64) -> (extent::Content, u64) {
+        let (change, end) = self.change_at(place);
+        let content = match change.map(|change| change.content) {
+            None => extent::Content::Data(Place::own(place)),
+            Some(Content::Zeros) => extent::Content::Zero(None),
+            Some(Content::Data { .. }) => {
+                extent::Content::Data(Place { file: File::Replayed, offset: place })
+            }
+        };
+        (content, end)
     }
 
     /// Adds a change, which replaces what earlier ones had there.

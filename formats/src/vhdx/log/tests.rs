@@ -11,7 +11,7 @@ fn replay(file: &[u8], change: impl Fn(&mut Header)) -> Result<u64, String> {
     header.log_id = Log::default().id;
     change(&mut header);
     let replayed = replayed(Rc::new(file.to_vec()), &header);
-    replayed.map(|storage| storage.length()).map_err(|error| error.to_string())
+    replayed.map(|file| file.storage().length()).map_err(|error| error.to_string())
 }
 
 /// A file whose log makes it longer.
