@@ -78,3 +78,8 @@ fn raw() {
 fn vdi() {
     judge(sources::vdi::SOURCES);
 }
+
+#[test]
+fn vmdk() {
+    judge(sources::vmdk::SOURCES);
+}

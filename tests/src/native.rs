@@ -70,6 +70,10 @@ pub fn open(place: &Place, name: &str, format: Option<&str>) -> Result<Disk, Str
         open(place, &String::from_utf8_lossy(&path), format.as_deref())
     };
     let backing = image.description().backing.map(underneath).transpose()?;
+    if let Some(backing) = &backing {
+        let checked = image.check_backing(&backing.image.description());
+        checked.map_err(|error| error.to_string())?;
+    }
     Ok(Disk { image, files, backing: backing.map(Box::new) })
 }
 

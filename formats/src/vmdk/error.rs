@@ -86,6 +86,68 @@ pub enum VmdkError {
     /// Extents together are longer than a disk can be.
     #[error("Could not refresh total sector count: File too large")]
     DiskTooLarge,
+    /// A file with an extent is not there.
+    #[error("the file '{name}' with an extent of the disk is missing")]
+    ExtentMissing {
+        /// The name of the file.
+        name: String,
+    },
+    /// A flat extent lies where no file reaches.
+    #[error("an extent starts at sector {sector} of its file, where no file reaches")]
+    ExtentOutOfReach {
+        /// Where it starts, in sectors.
+        sector: u64,
+    },
+    /// The disk does not go on that far.
+    #[error("the disk has no extent at {offset}")]
+    OffTheDisk {
+        /// In bytes.
+        offset: u64,
+    },
+    /// The parent is not what it was when this image was made on top of it.
+    #[error(
+        "the content of the parent has changed (its CID is {found:x}, the child expects \
+         {expected:x})"
+    )]
+    ParentChanged {
+        /// Its content id.
+        found: u32,
+        /// The one that the child has for it.
+        expected: u32,
+    },
+    /// The parent is of another format, so that it has no content id.
+    #[error("the parent is not a VMDK image")]
+    ParentNotVmdk,
+    /// The grain directory has no entry for a grain table.
+    #[error("the grain directory has no entry for grain table {table}")]
+    NoDirectoryEntry {
+        /// The number of the table.
+        table: u64,
+    },
+    /// An entry of a grain directory makes no sense.
+    #[error("the grain directory has an invalid entry for grain table {table}: {entry:#018x}")]
+    InvalidTableEntry {
+        /// The number of the table.
+        table: u64,
+        /// What is in the directory.
+        entry: u64,
+    },
+    /// An entry of a grain table makes no sense.
+    #[error("the entry of grain {grain} is invalid: {entry:#018x}")]
+    InvalidGrainEntry {
+        /// The number of the grain in its extent.
+        grain: u64,
+        /// What is in the table.
+        entry: u64,
+    },
+    /// Compressed grains are larger than there is memory for.
+    #[error("compressed grains of {size} bytes are too large, the limit is {limit}")]
+    CompressedGrainTooLarge {
+        /// Their size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// A header or table is not in the file that should have it.
     #[error("the {what} at sector {sector} ({length} bytes) does not lie in the file")]
     OutsideFile {
@@ -204,6 +266,10 @@ impl FormatError for VmdkError {
             | Self::NestedDescriptor
             | Self::NoSuchReference { .. }
             | Self::DiskTooLarge
+            | Self::ExtentMissing { .. }
+            | Self::ExtentOutOfReach { .. }
+            | Self::ParentNotVmdk
+            | Self::CompressedGrainTooLarge { .. }
             | Self::UnsupportedVersion { .. }
             | Self::UnsupportedCompression { .. }
             | Self::SeSparseVersion { .. }
@@ -219,6 +285,11 @@ impl FormatError for VmdkError {
             | Self::ParentTooLong { .. }
             | Self::InvalidExtentLine { .. }
             | Self::NoExtents
+            | Self::OffTheDisk { .. }
+            | Self::ParentChanged { .. }
+            | Self::NoDirectoryEntry { .. }
+            | Self::InvalidTableEntry { .. }
+            | Self::InvalidGrainEntry { .. }
             | Self::OutsideFile { .. }
             | Self::NoFooter
             | Self::InvalidFooter

@@ -16,15 +16,17 @@
 //!
 //! Reading order: [`descriptor`] and [`extent`] (the text), [`sparse`] (what the
 //! three sparse extents have in common), [`header`], [`cowd`], [`sesparse`],
-//! then [`image`].
+//! [`image`], then [`reader`] and [`grain`] (where the bytes of the disk are).
 
 pub mod cowd;
 pub mod descriptor;
 pub mod error;
 pub mod extent;
+pub mod grain;
 pub mod header;
 pub mod image;
 mod probing;
+pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 mod sector;
@@ -62,12 +64,13 @@ impl Format for Vmdk {
     }
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
-        Ok(Box::new(open(storage.as_ref())?))
+        Ok(Box::new(open(storage)?))
     }
 }
 
 /// Opens an image by what its first sector says.
-fn open(storage: &dyn Storage) -> Result<VmdkImage, Error> {
+fn open(file: Rc<dyn Storage>) -> Result<VmdkImage, Error> {
+    let storage = file.as_ref();
     if storage.length() == 0 {
         return Err(VmdkError::TooSmall.into());
     }
@@ -79,11 +82,13 @@ fn open(storage: &dyn Storage) -> Result<VmdkImage, Error> {
         header::MAGIC => {
             let extent = header.extent(storage)?;
             let create_type = if extent.compressed { STREAM_OPTIMIZED } else { MONOLITHIC_SPARSE };
-            VmdkImage::with_own_extent(create_type, extent, &header.descriptor(storage)?)
+            let descriptor = header.descriptor(storage)?;
+            VmdkImage::with_own_extent(file, create_type, extent, &descriptor)
         }
         cowd::MAGIC => {
             let extent = cowd::read(storage)?;
-            VmdkImage::with_own_extent(b"", extent, &Descriptor::at_usual_place(storage)?)
+            let descriptor = Descriptor::at_usual_place(storage)?;
+            VmdkImage::with_own_extent(file, b"", extent, &descriptor)
         }
         _ => VmdkImage::with_extent_files(&Descriptor::whole_file(storage)?),
     }

@@ -4,6 +4,7 @@
 
 pub mod raw;
 pub mod vdi;
+pub mod vmdk;
 
 use crate::Place;
 use crate::images::Step;
