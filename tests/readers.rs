@@ -88,3 +88,8 @@ fn vpc() {
 fn vhdx() {
     judge(sources::vhdx::SOURCES);
 }
+
+#[test]
+fn vmdk() {
+    judge(sources::vmdk::SOURCES);
+}

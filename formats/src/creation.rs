@@ -19,6 +19,8 @@ pub struct Creation<'a> {
     pub file_name: Vec<u8>,
     /// The image underneath, if it could be looked at.
     pub backing: Option<&'a Description>,
+    /// qemu-img's name for its format.
+    pub backing_format: Option<&'a str>,
     /// What ids are made of: random, unless the same image is to be made again.
     pub seed: [u8; 16],
     /// The time in seconds since 1970, zero if the same image is to be made again.

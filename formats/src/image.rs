@@ -76,6 +76,17 @@ pub trait Image {
         false
     }
 
+    /// Whether an image is the one that this image was made on top of, as far as that can
+    /// be told.
+    ///
+    /// # Errors
+    ///
+    /// If it is another, or has changed since.
+    fn check_backing(&self, backing: &Description) -> Result<(), Error> {
+        let _ = backing;
+        Ok(())
+    }
+
     /// The disk as it was when a snapshot was taken: by its id or, if none has that
     /// id, by its name.
     ///

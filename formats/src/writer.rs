@@ -112,6 +112,21 @@ pub enum OtherFile {
     Named(Vec<u8>),
 }
 
+impl OtherFile {
+    /// What it is called beside an image with this name.
+    #[must_use]
+    pub fn name(&self, image: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Named(name) => name.clone(),
+            Self::Suffix(suffix) => {
+                let dot = image.iter().rposition(|byte| *byte == b'.');
+                let (stem, extension) = image.split_at(dot.unwrap_or(image.len()));
+                [stem, suffix, extension].concat()
+            }
+        }
+    }
+}
+
 /// Where metadata goes.
 pub trait Output {
     /// Writes bytes. They start at a multiple of 512, or where those of the call
@@ -155,5 +170,26 @@ pub enum Refusal {
 impl crate::error::FormatError for Refusal {
     fn kind(&self) -> crate::ErrorKind {
         crate::ErrorKind::Unsupported
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suffix_is_in_front_of_the_extension() {
+        for (image, expected) in [
+            (&b"disk.vmdk"[..], &b"disk-flat.vmdk"[..]),
+            (b"disk.old.vmdk", b"disk.old-flat.vmdk"),
+            (b"disk", b"disk-flat"),
+            (b"disk.", b"disk-flat."),
+            (b".vmdk", b"-flat.vmdk"),
+            (b"", b"-flat"),
+        ] {
+            let file = OtherFile::Suffix(b"-flat".to_vec());
+            assert_eq!(file.name(image), expected);
+        }
+        assert_eq!(OtherFile::Named(b"data".to_vec()).name(b"disk.vmdk"), b"data");
     }
 }

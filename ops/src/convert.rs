@@ -104,6 +104,7 @@ fn begin(target: &Target, size: u64, session: &dyn Session) -> Result<Box<dyn Wr
     }
     let backing = target.backing.as_ref();
     let backing = backing.map(|source| Link::from(source).open(session)).transpose()?;
+    let backing_format = backing.as_ref().map(|backing| backing.format.name());
     let backing = backing.map(|backing| backing.image.description());
     let creation = Creation {
         size,
@@ -111,6 +112,7 @@ fn begin(target: &Target, size: u64, session: &dyn Session) -> Result<Box<dyn Wr
         compress: target.compress,
         file_name: target.file_name.as_bytes().to_vec(),
         backing: backing.as_ref(),
+        backing_format,
         seed: target.seed,
         time: target.time,
     };

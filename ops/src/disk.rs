@@ -5,12 +5,13 @@
 //! [engine](crate::engine).
 
 use alloc::boxed::Box;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use abi::source::{Snapshot, Source};
-use formats::Image;
 use formats::extent::{Compressed, Content, File, Place};
 use formats::image::SnapshotChoice;
+use formats::{Image, Storage};
 
 use crate::open::{self, Link, Opened};
 use crate::session::{Error, Session};
@@ -67,10 +68,14 @@ pub enum Stored {
     Compressed(u8, Compressed),
 }
 
+/// Added to a slot, this means the slot's file as its log has changed it. The guest has
+/// it in its memory, so it is not read from the device.
+pub const REPLAYED: u8 = 0x80;
+
 /// A place in the file of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spot {
-    /// The slot.
+    /// The slot, possibly with [`REPLAYED`].
     pub slot: u8,
     /// Where in its file, in bytes.
     pub offset: u64,
@@ -93,6 +98,9 @@ impl<'a> Disk<'a> {
             let attached = opened.attach(session, |_| true)?;
             let failed = |error| open::failure(opened.slot, &error);
             opened.image.check_content().map_err(failed)?;
+            if let Some(above) = layers.last() {
+                check_backing(above, &opened)?;
+            }
             next = opened.underneath(session)?;
             let slots = core::iter::once(opened.slot).chain(attached.iter().map(|it| it.slot));
             let files: Result<Vec<_>, Error> =
@@ -128,6 +136,13 @@ impl<'a> Disk<'a> {
     #[must_use]
     pub fn depth(&self) -> usize {
         self.layers.len()
+    }
+
+    /// The file in a slot as its log has changed it, if the chain has such a one.
+    #[must_use]
+    pub fn replayed(&self, slot: u8) -> Option<Rc<dyn Storage>> {
+        let layer = self.layers.iter().find(|layer| layer.slot | REPLAYED == slot)?;
+        layer.image.replayed()
     }
 
     /// Takes the disk as it was when a snapshot was taken.
@@ -234,15 +249,22 @@ impl Layer {
 
     /// A place in terms of slots, and the length of the file that it is in.
     fn spot(&self, place: Place) -> Result<(Spot, u64), Error> {
-        let number = match place.file {
-            File::Own => 0,
-            File::Other(number) => number.saturating_add(1),
+        let (number, add) = match place.file {
+            File::Own => (0, 0),
+            File::Replayed => (0, REPLAYED),
+            File::Other(number) => (number.saturating_add(1), 0),
         };
         let file = self.files.get(number);
         let file =
             file.ok_or_else(|| Error::request("an extent is in a file that is not there"))?;
-        Ok((Spot { slot: file.slot, offset: place.offset }, file.length))
+        Ok((Spot { slot: file.slot | add, offset: place.offset }, file.length))
     }
+}
+
+/// Whether an image is the one that the image above was made on top of.
+fn check_backing(above: &Layer, opened: &Opened) -> Result<(), Error> {
+    let checked = above.image.check_backing(&opened.image.description());
+    checked.map_err(|error| open::failure(above.slot, &error))
 }
 
 fn layer_file(session: &dyn Session, slot: u8) -> Result<LayerFile, Error> {

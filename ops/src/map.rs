@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use abi::map::{Extent, Flags, MAX_EXTENTS, Request};
 use abi::reply::Reply;
 
-use crate::disk::{Disk, Span, Spot, Stored};
+use crate::disk::{Disk, REPLAYED, Span, Spot, Stored};
 use crate::session::{Error, Session};
 
 /// Maps a disk.
@@ -43,7 +43,7 @@ pub fn run(request: &Request, session: &dyn Session) -> Result<(), Error> {
 
 /// A span in the words of the reply.
 fn extent(start: u64, span: &Span) -> Extent {
-    let place = |spot: Spot| (spot.slot, spot.offset);
+    let place = |spot: Spot| (spot.slot & !REPLAYED, spot.offset);
     let none = Flags::default();
     let (flags, place) = match span.stored {
         Stored::Nowhere => (Flags { zero: true, ..none }, None),

@@ -10,9 +10,10 @@ use formats::creation::Options;
 use formats::extent;
 use formats::image::{Backing, Role};
 use formats::storage::{StorageError, check_range};
-use formats::whole::{Disk, Files};
-use formats::writer::OtherFile;
-use formats::{Creation, Storage};
+pub use formats::whole::Disk;
+use formats::whole::Files;
+use formats::writer::Output;
+use formats::{Creation, Storage, Writer};
 
 use crate::Place;
 
@@ -70,6 +71,10 @@ pub fn open(place: &Place, name: &str, format: Option<&str>) -> Result<Disk, Str
         open(place, &String::from_utf8_lossy(&path), format.as_deref())
     };
     let backing = image.description().backing.map(underneath).transpose()?;
+    if let Some(backing) = &backing {
+        let checked = image.check_backing(&backing.image.description());
+        checked.map_err(|error| error.to_string())?;
+    }
     Ok(Disk { image, files, backing: backing.map(Box::new) })
 }
 
@@ -111,16 +116,87 @@ pub fn make(
     let mut files = Files::default();
     let made = files.make(writer.as_mut(), disk, granularity);
     made.map_err(|error| error.to_string())?;
+    write(place, name, writer.as_ref(), &files);
+    Ok(writer.rounded_size().unwrap_or(creation.size))
+}
+
+/// Writes the files of an image that was made.
+pub fn write(place: &Place, name: &str, writer: &dyn Writer, files: &Files) {
     place.write(name, files.file(extent::File::Own));
     for (index, other) in writer.other_files().into_iter().enumerate() {
-        let name = match other {
-            OtherFile::Named(name) => String::from_utf8_lossy(&name).into_owned(),
-            OtherFile::Suffix(suffix) => {
-                let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
-                format!("{stem}{}.{extension}", String::from_utf8_lossy(&suffix))
-            }
-        };
-        place.write(&name, files.file(extent::File::Other(index)));
+        let other = String::from_utf8_lossy(&other.name(name.as_bytes())).into_owned();
+        place.write(&other, files.file(extent::File::Other(index)));
     }
-    Ok(writer.rounded_size().unwrap_or(creation.size))
+}
+
+/// The files of an image that gets made, on the host: for images that are long and have
+/// little in them.
+#[derive(Debug)]
+pub struct SparseFiles {
+    own: File,
+    others: Vec<File>,
+}
+
+impl SparseFiles {
+    /// The files of this image, empty.
+    ///
+    /// # Panics
+    ///
+    /// If they cannot be made.
+    #[must_use]
+    pub fn new(place: &Place, name: &str, writer: &dyn Writer) -> Self {
+        let make = |name: &str| File::create(place.file(name)).expect("a new file");
+        let others = writer.other_files();
+        let others = others.iter().map(|other| other.name(name.as_bytes()));
+        let others = others.map(|other| make(&String::from_utf8_lossy(&other)));
+        Self { own: make(name), others: others.collect() }
+    }
+
+    /// One of them.
+    fn file(&self, file: extent::File) -> Result<&File, StorageError> {
+        match file {
+            extent::File::Own => Ok(&self.own),
+            extent::File::Other(index) => self.others.get(index).ok_or(StorageError::InputOutput),
+        }
+    }
+
+    /// Has room made for data, and puts it there.
+    ///
+    /// # Errors
+    ///
+    /// The reason, for people.
+    pub fn write_data(
+        &mut self,
+        writer: &mut dyn Writer,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), String> {
+        let (mut offset, mut rest) = (offset, bytes);
+        while !rest.is_empty() {
+            let run = writer.place(offset, rest.len() as u64, self);
+            let run = run.map_err(|error| error.to_string())?;
+            let length = usize::try_from(run.length).map_err(|error| error.to_string())?;
+            let (part, behind) = rest.split_at(length);
+            let written = self.write(run.place.file, run.place.offset, part);
+            written.map_err(|error| error.to_string())?;
+            offset += run.length;
+            rest = behind;
+        }
+        Ok(())
+    }
+}
+
+impl Output for SparseFiles {
+    fn write(&mut self, file: extent::File, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {
+        let written = self.file(file)?.write_all_at(bytes, offset);
+        written.map_err(|_| StorageError::InputOutput)
+    }
+
+    fn barrier(&mut self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn set_length(&mut self, file: extent::File, length: u64) -> Result<(), StorageError> {
+        self.file(file)?.set_len(length).map_err(|_| StorageError::InputOutput)
+    }
 }

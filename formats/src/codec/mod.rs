@@ -7,6 +7,7 @@
 //! Reading order: this file, then a file for each way of compressing.
 
 mod deflate;
+pub mod grain;
 
 use alloc::boxed::Box;
 
@@ -19,6 +20,8 @@ pub enum Codec {
     Deflate,
     /// Deflate in the wrapper of zlib (RFC 1950).
     Zlib,
+    /// The same behind a marker that says how long it is: a grain of VMDK.
+    Grain,
 }
 
 /// A unit that cannot be decompressed.
@@ -58,6 +61,7 @@ impl Decoder {
         match codec {
             Codec::Deflate => self.inflate.decode(bytes, unit, deflate::Wrapper::None),
             Codec::Zlib => self.inflate.decode(bytes, unit, deflate::Wrapper::Zlib),
+            Codec::Grain => grain::decode(&mut self.inflate, bytes, unit),
         }
     }
 }

@@ -86,6 +86,113 @@ pub enum VmdkError {
     /// Extents together are longer than a disk can be.
     #[error("Could not refresh total sector count: File too large")]
     DiskTooLarge,
+    /// A file with an extent is not there.
+    #[error("the file '{name}' with an extent of the disk is missing")]
+    ExtentMissing {
+        /// The name of the file.
+        name: String,
+    },
+    /// A flat extent lies where no file reaches.
+    #[error("an extent starts at sector {sector} of its file, where no file reaches")]
+    ExtentOutOfReach {
+        /// Where it starts, in sectors.
+        sector: u64,
+    },
+    /// The disk does not go on that far.
+    #[error("the disk has no extent at {offset}")]
+    OffTheDisk {
+        /// In bytes.
+        offset: u64,
+    },
+    /// The parent is not what it was when this image was made on top of it.
+    #[error(
+        "the content of the parent has changed (its CID is {found:x}, the child expects \
+         {expected:x})"
+    )]
+    ParentChanged {
+        /// Its content id.
+        found: u32,
+        /// The one that the child has for it.
+        expected: u32,
+    },
+    /// The parent is of another format, so that it has no content id.
+    #[error("the parent is not a VMDK image")]
+    ParentNotVmdk,
+    /// The grain directory has no entry for a grain table.
+    #[error("the grain directory has no entry for grain table {table}")]
+    NoDirectoryEntry {
+        /// The number of the table.
+        table: u64,
+    },
+    /// An entry of a grain directory makes no sense.
+    #[error("the grain directory has an invalid entry for grain table {table}: {entry:#018x}")]
+    InvalidTableEntry {
+        /// The number of the table.
+        table: u64,
+        /// What is in the directory.
+        entry: u64,
+    },
+    /// An entry of a grain table makes no sense.
+    #[error("the entry of grain {grain} is invalid: {entry:#018x}")]
+    InvalidGrainEntry {
+        /// The number of the grain in its extent.
+        grain: u64,
+        /// What is in the table.
+        entry: u64,
+    },
+    /// Compressed grains are larger than there is memory for.
+    #[error("compressed grains of {size} bytes are too large, the limit is {limit}")]
+    CompressedGrainTooLarge {
+        /// Their size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// An option has a value that it cannot have.
+    #[error("invalid parameter value: {value}")]
+    InvalidParameter {
+        /// The value.
+        value: String,
+    },
+    /// Two options say the version of the virtual hardware.
+    #[error("compat6 cannot be enabled with hwversion set")]
+    CompatWithHardwareVersion,
+    /// A flat image has nothing that could fall to a parent.
+    #[error("Flat image can't have backing file")]
+    FlatWithBacking,
+    /// A flat image has no grains.
+    #[error("Flat image can't enable zeroed grain")]
+    FlatWithZeroedGrains,
+    /// The parent of a new image is said to be of another format.
+    #[error("backing_file must be a vmdk image")]
+    BackingFormatNotVmdk,
+    /// The parent of a new image is of another format.
+    #[error("Invalid backing file format: {format}. Must be vmdk")]
+    BackingNotVmdk {
+        /// Which one.
+        format: String,
+    },
+    /// The parent of a new image could not be looked at.
+    #[error("Failed to read parent CID")]
+    NoParentContentId,
+    /// A text that is to be in a descriptor cannot be in quotation marks.
+    #[error("'{text}' cannot be in a descriptor: it has a quotation mark or a line end in it")]
+    NotQuotable {
+        /// The text.
+        text: String,
+    },
+    /// A new extent gets longer than the numbers of sectors reach.
+    #[error("the image gets too large: grains start in the first 2 TiB of a file")]
+    ExtentTooLong,
+    /// What is to be stored is not compressed.
+    #[error("the grains of a streamOptimized image are compressed")]
+    NotCompressed,
+    /// What is to be stored is not one compressed grain.
+    #[error("what is to be stored at {offset} is not a grain")]
+    InvalidGrain {
+        /// Where on the disk, in bytes.
+        offset: u64,
+    },
     /// A header or table is not in the file that should have it.
     #[error("the {what} at sector {sector} ({length} bytes) does not lie in the file")]
     OutsideFile {
@@ -204,6 +311,21 @@ impl FormatError for VmdkError {
             | Self::NestedDescriptor
             | Self::NoSuchReference { .. }
             | Self::DiskTooLarge
+            | Self::InvalidParameter { .. }
+            | Self::CompatWithHardwareVersion
+            | Self::FlatWithBacking
+            | Self::FlatWithZeroedGrains
+            | Self::BackingFormatNotVmdk
+            | Self::BackingNotVmdk { .. }
+            | Self::NoParentContentId
+            | Self::NotQuotable { .. }
+            | Self::ExtentTooLong
+            | Self::NotCompressed
+            | Self::InvalidGrain { .. }
+            | Self::ExtentMissing { .. }
+            | Self::ExtentOutOfReach { .. }
+            | Self::ParentNotVmdk
+            | Self::CompressedGrainTooLarge { .. }
             | Self::UnsupportedVersion { .. }
             | Self::UnsupportedCompression { .. }
             | Self::SeSparseVersion { .. }
@@ -219,6 +341,11 @@ impl FormatError for VmdkError {
             | Self::ParentTooLong { .. }
             | Self::InvalidExtentLine { .. }
             | Self::NoExtents
+            | Self::OffTheDisk { .. }
+            | Self::ParentChanged { .. }
+            | Self::NoDirectoryEntry { .. }
+            | Self::InvalidTableEntry { .. }
+            | Self::InvalidGrainEntry { .. }
             | Self::OutsideFile { .. }
             | Self::NoFooter
             | Self::InvalidFooter

@@ -3,6 +3,7 @@
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::descriptor::Descriptor;
 use super::error::quote;
@@ -10,6 +11,7 @@ use super::extent::{ExtentLine, ExtentType};
 use super::sparse::Sparse;
 use super::{SECTOR, STREAM_OPTIMIZED, VmdkError, sesparse};
 use crate::error::Error;
+use crate::extent;
 use crate::image::{
     self, Backing, Description, ExtentFile, Image, MAX_DISK, Part, Reference, Role, Specific,
     Visitor, Vmdk,
@@ -28,6 +30,10 @@ const TYPES_WITH_EXTENT_FILES: [&[u8]; 7] = [
     b"twoGbMaxExtentFlat",
 ];
 
+/// The largest compressed grain in bytes that is decompressed: that of the largest
+/// compressed units of other formats. VMware's have 64 KiB.
+pub const MAX_COMPRESSED_GRAIN: u64 = 2 << 20;
+
 /// An open VMDK image.
 #[derive(Clone, Debug)]
 pub struct VmdkImage {
@@ -38,15 +44,24 @@ pub struct VmdkImage {
     parent: Option<Vec<u8>>,
     /// In their order on the disk.
     extents: Vec<Extent>,
+    /// Those of them that are in other files.
+    referenced: Vec<usize>,
     /// The size of the disk in bytes.
     size: u64,
 }
 
 /// An extent of an open image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Extent {
     /// Where it is.
     pub file: File,
+    /// That file, if it is there.
+    pub storage: Option<Rc<dyn Storage>>,
+    /// The position of the file among the references of the image, if it is another
+    /// than the image's own.
+    pub reference: Option<usize>,
+    /// Where on the disk it starts, in bytes.
+    pub start: u64,
     /// How much of the disk it holds, in sectors.
     pub sectors: u64,
     /// What is in it.
@@ -91,6 +106,7 @@ impl VmdkImage {
     ///
     /// If the descriptor is missing or invalid, or the disk too large.
     pub fn with_own_extent(
+        file: Rc<dyn Storage>,
         create_type: &[u8],
         extent: Sparse,
         descriptor: &Descriptor,
@@ -98,8 +114,14 @@ impl VmdkImage {
         if !descriptor.is_present() {
             return Err(VmdkError::NoDescriptor.into());
         }
-        let sectors = extent.capacity;
-        let extent = Extent { file: File::Own, sectors, content: Content::Sparse(extent) };
+        let extent = Extent {
+            file: File::Own,
+            storage: Some(file),
+            reference: None,
+            start: 0,
+            sectors: extent.capacity,
+            content: Content::Sparse(extent),
+        };
         Ok(Self::new(create_type, vec![extent], descriptor)?)
     }
 
@@ -121,16 +143,24 @@ impl VmdkImage {
 
     fn new(
         create_type: &[u8],
-        extents: Vec<Extent>,
+        mut extents: Vec<Extent>,
         descriptor: &Descriptor,
     ) -> Result<Self, VmdkError> {
+        let mut referenced = Vec::new();
+        for (number, extent) in extents.iter_mut().enumerate() {
+            if extent.file_name().is_some() {
+                extent.reference = Some(referenced.len());
+                referenced.push(number);
+            }
+        }
         Ok(Self {
             create_type: create_type.to_vec(),
             parent: descriptor.parent()?.map(<[u8]>::to_vec),
             content_id: descriptor.content_id()?,
             parent_content_id: descriptor.parent_content_id()?,
-            size: disk_size(&extents)?,
+            size: lay_out(&mut extents)?,
             extents,
+            referenced,
         })
     }
 
@@ -138,6 +168,13 @@ impl VmdkImage {
     #[must_use]
     pub fn extents(&self) -> &[Extent] {
         &self.extents
+    }
+
+    /// The extent with an offset of the disk.
+    pub(super) fn extent_at(&self, offset: u64) -> Option<&Extent> {
+        let behind = self.extents.partition_point(|extent| extent.start <= offset);
+        let extent = self.extents.get(behind.checked_sub(1)?)?;
+        Some(extent).filter(|extent| offset.saturating_sub(extent.start) < extent.bytes())
     }
 
     /// Whether qemu-img would have something to say of the extents as one:
@@ -182,6 +219,30 @@ impl Extent {
         }
     }
 
+    /// How much of the disk it holds, in bytes. All extents together are no larger than
+    /// the largest disk.
+    pub(super) fn bytes(&self) -> u64 {
+        self.sectors.saturating_mul(SECTOR)
+    }
+
+    /// That its file is not there.
+    pub(super) fn missing(&self) -> VmdkError {
+        VmdkError::ExtentMissing { name: quote(self.file_name().unwrap_or_default()) }
+    }
+
+    /// Whether it can be read.
+    fn check_content(&self) -> Result<(), VmdkError> {
+        if self.reference.is_some() && self.storage.is_none() {
+            return Err(self.missing());
+        }
+        let compressed = self.sparse().filter(|sparse| sparse.compressed);
+        let (size, limit) = (compressed.map_or(0, Sparse::grain_bytes), MAX_COMPRESSED_GRAIN);
+        if size > limit {
+            return Err(VmdkError::CompressedGrainTooLarge { size, limit });
+        }
+        Ok(())
+    }
+
     /// The name of its file, if that is another than the image's own.
     fn file_name(&self) -> Option<&[u8]> {
         match &self.file {
@@ -205,8 +266,7 @@ impl Extent {
         image::Extent {
             kind: kind.into(),
             file,
-            // All extents together are no larger than the largest disk.
-            virtual_size: self.sectors.saturating_mul(SECTOR),
+            virtual_size: self.bytes(),
             cluster_size: sparse.map(Sparse::grain_bytes),
             compressed: sparse.is_some_and(|sparse| sparse.compressed),
         }
@@ -223,15 +283,28 @@ impl From<ExtentLine> for Extent {
                 Content::UnknownSparse
             }
         };
-        Self { file: File::Named { extent_type, name }, sectors, content }
+        let file = File::Named { extent_type, name };
+        Self { file, storage: None, reference: None, start: 0, sectors, content }
     }
 }
 
-/// The size of all extents together, in bytes.
-fn disk_size(extents: &[Extent]) -> Result<u64, VmdkError> {
-    let sectors = extents.iter().try_fold(0_u64, |sum, extent| sum.checked_add(extent.sectors));
-    let bytes = sectors.and_then(|sectors| sectors.checked_mul(SECTOR));
-    bytes.filter(|bytes| *bytes <= MAX_DISK).ok_or(VmdkError::DiskTooLarge)
+impl fmt::Debug for Extent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, sectors, content, .. } = self;
+        write!(formatter, "Extent({file:?}, {sectors} sectors, {content:?})")
+    }
+}
+
+/// Puts extents one behind the other. Returns the size of them all, in bytes.
+fn lay_out(extents: &mut [Extent]) -> Result<u64, VmdkError> {
+    let mut end = 0_u64;
+    for extent in extents {
+        extent.start = end;
+        let bytes = extent.sectors.checked_mul(SECTOR);
+        let next = bytes.and_then(|bytes| end.checked_add(bytes));
+        end = next.filter(|end| *end <= MAX_DISK).ok_or(VmdkError::DiskTooLarge)?;
+    }
+    Ok(end)
 }
 
 impl Image for VmdkImage {
@@ -258,6 +331,26 @@ impl Image for VmdkImage {
         self.extents.iter().try_for_each(|extent| visit(Part::Extent(extent.part())))
     }
 
+    fn extent(&self, offset: u64, limit: u64) -> Result<extent::Extent, Error> {
+        self.read_extent(offset, limit)
+    }
+
+    fn check_content(&self) -> Result<(), Error> {
+        Ok(self.extents.iter().try_for_each(Extent::check_content)?)
+    }
+
+    fn check_backing(&self, backing: &Description) -> Result<(), Error> {
+        let Some(Specific::Vmdk(parent)) = &backing.specific else {
+            return Err(VmdkError::ParentNotVmdk.into());
+        };
+        let (found, expected) = (parent.content_id, self.parent_content_id);
+        if found == expected {
+            Ok(())
+        } else {
+            Err(VmdkError::ParentChanged { found, expected }.into())
+        }
+    }
+
     fn references(&self) -> Vec<Reference> {
         let names = self.extents.iter().filter_map(Extent::file_name);
         let reference = |(number, name): (u32, &[u8])| Reference {
@@ -268,8 +361,9 @@ impl Image for VmdkImage {
     }
 
     fn attach(&mut self, index: usize, storage: Rc<dyn Storage>) -> Result<(), Error> {
-        let mut extents = self.extents.iter_mut().filter(|extent| extent.file_name().is_some());
-        let extent = extents.nth(index).ok_or(VmdkError::NoSuchReference { index })?;
+        let number = self.referenced.get(index);
+        let extent = number.and_then(|number| self.extents.get_mut(*number));
+        let extent = extent.ok_or(VmdkError::NoSuchReference { index })?;
         let sparse = match &extent.file {
             File::Named { extent_type: ExtentType::Sparse | ExtentType::VmfsSparse, .. } => {
                 Sparse::read(storage.as_ref())?
@@ -278,15 +372,22 @@ impl Image for VmdkImage {
                 sesparse::read(storage.as_ref())?
             }
             // Of plain bytes there is nothing to check.
-            _ => return Ok(()),
+            _ => {
+                extent.storage = Some(storage);
+                return Ok(());
+            }
         };
         // What the extent itself says counts more than its line.
+        let is_as_said = extent.sectors == sparse.capacity;
         extent.sectors = sparse.capacity;
         if sparse.compressed {
             self.create_type = STREAM_OPTIMIZED.to_vec();
         }
         extent.content = Content::Sparse(sparse);
-        self.size = disk_size(&self.extents)?;
+        extent.storage = Some(storage);
+        if !is_as_said {
+            self.size = lay_out(&mut self.extents)?;
+        }
         Ok(())
     }
 }

@@ -16,29 +16,35 @@
 //!
 //! Reading order: [`descriptor`] and [`extent`] (the text), [`sparse`] (what the
 //! three sparse extents have in common), [`header`], [`cowd`], [`sesparse`],
-//! then [`image`].
+//! [`image`], then [`reader`] and [`grain`] (where the bytes of the disk are),
+//! [`writer`] (how images are made).
 
 pub mod cowd;
 pub mod descriptor;
 pub mod error;
 pub mod extent;
+pub mod grain;
 pub mod header;
 pub mod image;
 mod probing;
+pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 mod sector;
 pub mod sesparse;
 pub mod sparse;
+pub mod writer;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 
 pub use error::VmdkError;
 
+use crate::creation::Creation;
 use crate::error::Error;
 use crate::image::Image;
 use crate::storage::Storage;
+use crate::writer::Writer;
 use crate::{Confidence, Format, Probe};
 use descriptor::Descriptor;
 use header::Header;
@@ -62,12 +68,17 @@ impl Format for Vmdk {
     }
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
-        Ok(Box::new(open(storage.as_ref())?))
+        Ok(Box::new(open(storage)?))
+    }
+
+    fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
+        writer::create(creation)
     }
 }
 
 /// Opens an image by what its first sector says.
-fn open(storage: &dyn Storage) -> Result<VmdkImage, Error> {
+fn open(file: Rc<dyn Storage>) -> Result<VmdkImage, Error> {
+    let storage = file.as_ref();
     if storage.length() == 0 {
         return Err(VmdkError::TooSmall.into());
     }
@@ -79,11 +90,13 @@ fn open(storage: &dyn Storage) -> Result<VmdkImage, Error> {
         header::MAGIC => {
             let extent = header.extent(storage)?;
             let create_type = if extent.compressed { STREAM_OPTIMIZED } else { MONOLITHIC_SPARSE };
-            VmdkImage::with_own_extent(create_type, extent, &header.descriptor(storage)?)
+            let descriptor = header.descriptor(storage)?;
+            VmdkImage::with_own_extent(file, create_type, extent, &descriptor)
         }
         cowd::MAGIC => {
             let extent = cowd::read(storage)?;
-            VmdkImage::with_own_extent(b"", extent, &Descriptor::at_usual_place(storage)?)
+            let descriptor = Descriptor::at_usual_place(storage)?;
+            VmdkImage::with_own_extent(file, b"", extent, &descriptor)
         }
         _ => VmdkImage::with_extent_files(&Descriptor::whole_file(storage)?),
     }

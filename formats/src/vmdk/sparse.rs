@@ -106,6 +106,12 @@ impl Sparse {
         Ok(self)
     }
 
+    /// How many grains the extent has.
+    #[must_use]
+    pub fn grains(&self) -> u64 {
+        self.capacity.div_ceil(self.grain_size.max(1))
+    }
+
     /// The size of a grain in bytes.
     #[must_use]
     pub fn grain_bytes(&self) -> u64 {

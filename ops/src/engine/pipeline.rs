@@ -5,11 +5,14 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use abi::reply::FailureKind;
+use formats::storage::read_at_padded;
 
 use super::job::{Done, Job};
 use super::plan::{Piece, PieceContent, Plan, Planner};
 use super::sink::Sink;
 use super::{DEPTH, WRITE_LIMIT};
+use crate::disk::{REPLAYED, Spot};
+use crate::open;
 use crate::session::Error;
 use crate::transfer::{Event, Finished, Returned, Transfer, Transfers};
 
@@ -172,18 +175,25 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
             PieceContent::Data(plan) => {
                 for (index, fetch) in plan.fetches.iter().enumerate() {
                     let length = to_usize(fetch.length);
-                    let buffer = sink.buffer(length)?;
+                    let mut buffer = sink.buffer(length)?;
                     let tag = self.tag(number, index);
-                    let (slot, offset) = (fetch.spot.slot, fetch.spot.offset);
-                    self.session.start(tag, Transfer::Read { slot, offset, length, buffer })?;
+                    let Spot { slot: file, offset } = fetch.spot;
+                    if file & REPLAYED != 0 {
+                        let target = buffer.get_mut(..length).unwrap_or_default();
+                        self.read_replayed(fetch.spot, target)?;
+                        slot.fetched.push(Some(buffer));
+                        continue;
+                    }
+                    let transfer = Transfer::Read { slot: file, offset, length, buffer };
+                    self.session.start(tag, transfer)?;
+                    slot.missing += 1;
+                    slot.fetched.push(None);
                 }
-                slot.missing = plan.fetches.len();
-                slot.fetched.resize_with(slot.missing, || None);
             }
         }
-        let is_empty = slot.filled.is_none() && slot.missing == 0;
+        let is_there = slot.filled.is_none() && slot.missing == 0;
         self.window.push_back(slot);
-        if is_empty { self.fill(number, sink) } else { Ok(()) }
+        if is_there { self.fill(number, sink) } else { Ok(()) }
     }
 
     fn tag(&self, number: u64, index: usize) -> u64 {
@@ -260,6 +270,14 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
         let job = Job { plan: plan.clone(), fetched, target: sink.buffer(room)?, length: room };
         slot.missing = 1;
         self.session.assign(self.tag(number, 0), job)
+    }
+
+    /// Fills a buffer from a file as its log has changed it.
+    fn read_replayed(&self, spot: Spot, buffer: &mut [u8]) -> Result<(), Error> {
+        let lost = || Error::request("an extent is in a log that is not there");
+        let file = self.planner.replayed(spot.slot).ok_or_else(lost)?;
+        let read = read_at_padded(file.as_ref(), spot.offset, buffer);
+        read.map_err(|error| open::failure(spot.slot & !REPLAYED, &error.into()))
     }
 
     /// Takes note of a piece that is put together.

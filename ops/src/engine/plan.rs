@@ -1,7 +1,9 @@
 //! Cutting disks into pieces.
 
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
+use formats::Storage;
 use formats::codec::Codec;
 
 use super::PIECE;
@@ -121,6 +123,12 @@ impl<'a> Planner<'a> {
     #[must_use]
     pub fn new(disks: &'a [Disk<'a>], start: u64, end: u64, rules: Rules) -> Self {
         Self { disks, rules, position: start, end, pending: None }
+    }
+
+    /// A file as its log has changed it, by its slot.
+    #[must_use]
+    pub fn replayed(&self, slot: u8) -> Option<Rc<dyn Storage>> {
+        self.disks.iter().find_map(|disk| disk.replayed(slot))
     }
 
     /// The next piece, if there is one.

@@ -192,7 +192,7 @@ impl<'a, T: Transfers> Sink<'a, T> {
 
     fn slot(&self, file: File) -> Result<u8, Error> {
         let number = match file {
-            File::Own => 0,
+            File::Own | File::Replayed => 0,
             File::Other(number) => number.saturating_add(1),
         };
         let slot = self.slots.get(number).copied();

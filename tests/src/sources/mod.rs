@@ -5,6 +5,7 @@
 pub mod raw;
 pub mod vdi;
 pub mod vhdx;
+pub mod vmdk;
 pub mod vpc;
 
 use crate::Place;
