@@ -14,13 +14,14 @@
 //! `docs/interop/parallels.rst`), called the specification here.
 //!
 //! Reading order: [`header`] (what the file starts with, and the checks),
-//! [`extension`], [`image`] (what is said of it), [`error`] (what can be wrong),
-//! `sample` (how tests make one).
+//! [`extension`], [`image`] (what is said of it), [`reader`] (where the bytes of the
+//! disk are), [`error`] (what can be wrong), `sample` (how tests make one).
 
 pub mod error;
 pub mod extension;
 pub mod header;
 pub mod image;
+pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 
@@ -34,6 +35,7 @@ use crate::image::Image;
 use crate::storage::{self, Storage, WholeSectors};
 use crate::{Confidence, Format, Probe};
 use header::Header;
+use image::ParallelsImage;
 
 /// The Parallels format.
 #[derive(Debug)]
@@ -52,9 +54,10 @@ impl Format for Parallels {
     }
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
-        let file = WholeSectors::new(storage);
-        let header: Header = storage::read_padded(&file, 0)?;
-        Ok(Box::new(header.image(&file)?))
+        let file: Rc<dyn Storage> = Rc::new(WholeSectors::new(storage));
+        let header: Header = storage::read_padded(file.as_ref(), 0)?;
+        let layout = header.layout(file.as_ref())?;
+        Ok(Box::new(ParallelsImage { file, layout }))
     }
 }
 
