@@ -2,6 +2,10 @@
 //! its images. What is on a disk is for qemu-img to say or, where that is wrong, for
 //! another image.
 
+pub mod bochs;
+pub mod cloop;
+pub mod luks;
+pub mod parallels;
 pub mod raw;
 pub mod vdi;
 
