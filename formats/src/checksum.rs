@@ -1,6 +1,6 @@
 //! Checksums that formats have in common with the rest of the world.
 
-use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, Crc, Table};
+use crc::{CRC_32_BZIP2, CRC_32_ISCSI, CRC_32_ISO_HDLC, Crc, Table};
 
 /// CRC-32C, the one with Castagnoli's polynomial. With sixteen tables it takes
 /// sixteen bytes at a time: 64 KiB in some 30 microseconds.
@@ -9,6 +9,9 @@ pub static CRC_32C: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISC
 /// CRC-32, the one of Ethernet, zlib and UEFI, for tables of some kilobytes: one table
 /// does.
 pub static CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+
+/// CRC-32 with the bits of each byte in the other order, the one of bzip2.
+pub static CRC_32_REVERSED: Crc<u32> = Crc::<u32>::new(&CRC_32_BZIP2);
 
 #[cfg(test)]
 mod tests {
@@ -31,6 +34,13 @@ mod tests {
     fn crc_32_is_the_one_of_zlib() {
         for (bytes, expected) in [(&b"123456789"[..], 0xcbf4_3926), (b"", 0)] {
             assert_eq!(CRC_32.checksum(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn the_reversed_one_is_that_of_bzip2() {
+        for (bytes, expected) in [(&b"123456789"[..], 0xfc89_1918), (b"", 0)] {
+            assert_eq!(CRC_32_REVERSED.checksum(bytes), expected);
         }
     }
 }

@@ -6,6 +6,8 @@
 //!
 //! Reading order: this file, then a file for each way of compressing.
 
+mod adc;
+mod bzip2;
 mod deflate;
 
 use alloc::boxed::Box;
@@ -19,6 +21,10 @@ pub enum Codec {
     Deflate,
     /// Deflate in the wrapper of zlib (RFC 1950).
     Zlib,
+    /// bzip2.
+    Bzip2,
+    /// Apple Data Compression.
+    Adc,
 }
 
 /// A unit that cannot be decompressed.
@@ -40,6 +46,7 @@ pub enum CodecError {
 #[derive(Default)]
 pub struct Decoder {
     inflate: Box<deflate::Inflate>,
+    bzip2: bzip2::Bzip2,
 }
 
 impl Decoder {
@@ -58,6 +65,8 @@ impl Decoder {
         match codec {
             Codec::Deflate => self.inflate.decode(bytes, unit, deflate::Wrapper::None),
             Codec::Zlib => self.inflate.decode(bytes, unit, deflate::Wrapper::Zlib),
+            Codec::Bzip2 => self.bzip2.decode(bytes, unit),
+            Codec::Adc => adc::decode(bytes, unit),
         }
     }
 }
