@@ -80,6 +80,11 @@ fn cloop() {
 }
 
 #[test]
+fn dmg() {
+    judge(sources::dmg::SOURCES);
+}
+
+#[test]
 fn luks() {
     judge(sources::luks::SOURCES);
 }

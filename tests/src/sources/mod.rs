@@ -4,6 +4,7 @@
 
 pub mod bochs;
 pub mod cloop;
+pub mod dmg;
 pub mod luks;
 pub mod parallels;
 pub mod raw;
