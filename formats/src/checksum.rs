@@ -13,6 +13,24 @@ pub static CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 /// CRC-32 with the bits of each byte in the other order, the one of bzip2.
 pub static CRC_32_REVERSED: Crc<u32> = Crc::<u32>::new(&CRC_32_BZIP2);
 
+/// Adler-32, the checksum at the end of a zlib stream (RFC 1950, section 2.2).
+#[must_use]
+pub fn adler32(bytes: &[u8]) -> u32 {
+    const MODULUS: u32 = 65_521;
+    // So many bytes can be added up before a sum needs more than 32 bits.
+    const PART: usize = 5552;
+    let (mut low, mut high) = (1_u32, 0_u32);
+    for part in bytes.chunks(PART) {
+        for byte in part {
+            low = low.wrapping_add(u32::from(*byte));
+            high = high.wrapping_add(low);
+        }
+        low %= MODULUS;
+        high %= MODULUS;
+    }
+    (high << 16) | low
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,6 +46,14 @@ mod tests {
         ] {
             assert_eq!(CRC_32C.checksum(bytes), expected);
         }
+    }
+
+    #[test]
+    fn adler_32_is_the_one_of_zlib() {
+        assert_eq!(adler32(b""), 1);
+        assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
+        // The largest sums that there can be: python3 says so.
+        assert_eq!(adler32(&[0xff; 100_000]), 0x149a_302c);
     }
 
     #[test]

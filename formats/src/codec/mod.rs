@@ -9,9 +9,11 @@
 mod adc;
 mod bzip2;
 mod deflate;
+mod encoder;
 
 use alloc::boxed::Box;
 
+pub use encoder::Encoder;
 use thiserror::Error;
 
 /// A way of compressing.
