@@ -15,7 +15,8 @@
 //!
 //! Reading order: [`header`] (what the file starts with, and the checks),
 //! [`extension`], [`image`] (what is said of it), [`reader`] (where the bytes of the
-//! disk are), [`error`] (what can be wrong), `sample` (how tests make one).
+//! disk are), [`writer`] (how one is made), [`error`] (what can be wrong), `sample` (how
+//! tests make one).
 
 pub mod error;
 pub mod extension;
@@ -24,18 +25,22 @@ pub mod image;
 pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
+pub mod writer;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 
 pub use error::ParallelsError;
 
+use crate::creation::Creation;
 use crate::error::Error;
 use crate::image::Image;
 use crate::storage::{self, Storage, WholeSectors};
+use crate::writer::Writer;
 use crate::{Confidence, Format, Probe};
 use header::Header;
 use image::ParallelsImage;
+use writer::ParallelsWriter;
 
 /// The Parallels format.
 #[derive(Debug)]
@@ -58,6 +63,10 @@ impl Format for Parallels {
         let header: Header = storage::read_padded(file.as_ref(), 0)?;
         let layout = header.layout(file.as_ref())?;
         Ok(Box::new(ParallelsImage { file, layout }))
+    }
+
+    fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
+        Ok(Box::new(ParallelsWriter::new(creation)?))
     }
 }
 

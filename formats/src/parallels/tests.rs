@@ -5,9 +5,11 @@ use std::vec::Vec;
 use super::header::IN_USE;
 use super::sample::{Disk, Extension};
 use super::*;
-use crate::extent::{Content, Extent, Place};
+use crate::creation::Value;
+use crate::extent::{Content, Extent, File, Place};
 use crate::image::Description;
 use crate::testing;
+use crate::whole::{Disk as Whole, Files};
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<Box<dyn Image>, Error> {
     Parallels.open(Rc::new(bytes.as_ref().to_vec()))
@@ -170,4 +172,68 @@ fn all_clusters_lie_where_files_can_be() {
     let place = u64::from(u32::MAX) * cluster;
     assert_eq!(found.content, Content::Data(Place::own(place)));
     assert!(storage::is_reachable(place, cluster));
+}
+
+fn creation(size: u64, cluster_size: Option<u64>) -> Creation<'static> {
+    let mut creation = Creation { size, ..Creation::default() };
+    let set = cluster_size.map(Value::Number);
+    set.into_iter().for_each(|value| creation.options.set("cluster_size", value));
+    creation
+}
+
+#[test]
+fn a_disk_that_was_written_is_read_again() {
+    let mut disk = vec![0; 5_000_192];
+    disk[3_000_000..3_100_000].fill(3);
+    disk[1_040_000..1_060_000].fill(1);
+    disk[5_000_191] = 4;
+    for (cluster_size, start, clusters) in [
+        (None, 1 << 20, 4),
+        (Some(65_536), 65_536, 6),
+        (Some(512), 39_424, 254),
+        (Some(1), 39_424, 254),
+    ] {
+        let creation = creation(disk.len() as u64, cluster_size);
+        let mut files = Files::default();
+        let mut writer = Parallels.create(&creation).unwrap();
+        files.make(writer.as_mut(), &disk, 4096).unwrap();
+        let file = files.file(File::Own).to_vec();
+        assert!(file.len() as u64 <= writer.longest(File::Own));
+        let image = opened(&file).unwrap();
+        let mut read = vec![7; disk.len()];
+        let length = start + clusters * usize::try_from(writer.unit()).unwrap();
+        let context = std::format!("{cluster_size:?}");
+        assert_eq!(file.len(), length, "{context}");
+        Whole::new(image, Rc::new(file)).read(0, &mut read).unwrap();
+        assert!(read == disk, "{context}");
+    }
+}
+
+#[test]
+fn images_that_are_made_have_limits() {
+    let (cluster, disk) =
+        ("Cluster size is too large", "Image size is too large for this cluster size");
+    let (too_large, too_many) = ("Invalid image: Too big cluster", "Catalog too large");
+    let largest = u64::from(header::MAX_CLUSTER_SECTORS) * 512;
+    let most = u64::from(header::MAX_BAT_ENTRIES);
+    for (size, cluster_size, expected) in [
+        (0, 0, disk),
+        (1 << 20, 0, disk),
+        (1 << 20, 1, ""),
+        (1 << 20, largest, ""),
+        (1 << 20, largest + 1, too_large),
+        (1 << 20, (1 << 31) - 512, too_large),
+        (1 << 20, (1 << 31) - 511, cluster),
+        (1 << 20, u64::MAX, cluster),
+        (most * 512 - 511, 512, ""),
+        (most * 512, 512, ""),
+        (most * 512 + 1, 512, too_many),
+        ((1 << 41) - 512, 512, too_many),
+        ((1 << 41) - 511, 512, disk),
+        (u64::MAX, 1 << 20, disk),
+    ] {
+        let made = Parallels.create(&creation(size, Some(cluster_size)));
+        let said = made.map_or_else(|error| error.to_string(), |_| String::new());
+        assert_eq!(said, expected, "{size} {cluster_size}");
+    }
 }
