@@ -70,6 +70,31 @@ fn extents_cover_the_disk(image: &dyn Image) -> Result<(), String> {
 }
 
 #[test]
+fn bochs() {
+    judge(sources::bochs::SOURCES);
+}
+
+#[test]
+fn cloop() {
+    judge(sources::cloop::SOURCES);
+}
+
+#[test]
+fn dmg() {
+    judge(sources::dmg::SOURCES);
+}
+
+#[test]
+fn luks() {
+    judge(sources::luks::SOURCES);
+}
+
+#[test]
+fn parallels() {
+    judge(sources::parallels::SOURCES);
+}
+
+#[test]
 fn raw() {
     judge(sources::raw::SOURCES);
 }

@@ -99,6 +99,20 @@ fn verdict(place: &Place, format: &str, has_check: bool) -> Result<(), String> {
 }
 
 #[test]
+fn parallels() {
+    judge(
+        &[
+            ("parallels", &[]),
+            ("parallels", &[("cluster_size", Value::Number(512))]),
+            ("parallels", &[("cluster_size", Value::Number(32_256))]),
+            ("parallels", &[("cluster_size", Value::Number(65_000))]),
+            ("parallels", &[("cluster_size", Value::Number(4 << 20))]),
+        ],
+        true,
+    );
+}
+
+#[test]
 fn raw() {
     judge(&[("raw", &[])], false);
 }

@@ -157,7 +157,8 @@ impl Content {
     }
 
     /// What has to follow after so many bytes for both to be one extent.
-    fn behind(self, length: u64) -> Option<Self> {
+    #[must_use]
+    pub(crate) fn behind(self, length: u64) -> Option<Self> {
         (!matches!(self, Self::Compressed(_))).then(|| self.inside(length))
     }
 }

@@ -2,14 +2,28 @@
 
 use std::vec::Vec;
 
+use crate::image::Image;
 use crate::probe::HEAD;
 use crate::storage::{Storage, StorageError, check_range};
-use crate::{Confidence, Format, Probe};
+use crate::{Confidence, Extent, Format, Probe};
 
 /// How sure a format is of a file with these bytes, and a name with this extension.
 pub(crate) fn confidence(format: &dyn Format, bytes: &[u8], extension: &[u8]) -> Confidence {
     let head = &bytes[..bytes.len().min(HEAD)];
     format.probe(&Probe { head, extension, storage: &bytes.to_vec() })
+}
+
+/// The first extents of a disk, up to one that cannot be had. They lie in the disk.
+pub(crate) fn extents(image: &dyn Image) -> Vec<Extent> {
+    let size = image.description().virtual_size;
+    let (mut offset, mut extents) = (0, Vec::new());
+    while offset < size && extents.len() < 1000 {
+        let Ok(extent) = image.extent(offset, size - offset) else { break };
+        assert!((1..=size - offset).contains(&extent.length), "{extent:?} at {offset} of {size}");
+        offset += extent.length;
+        extents.push(extent);
+    }
+    extents
 }
 
 /// A file that is as long as one likes, with zeros behind its first bytes.

@@ -155,7 +155,7 @@ impl SparseFiles {
     /// One of them.
     fn file(&self, file: extent::File) -> Result<&File, StorageError> {
         match file {
-            extent::File::Own => Ok(&self.own),
+            extent::File::Own | extent::File::Replayed => Ok(&self.own),
             extent::File::Other(index) => self.others.get(index).ok_or(StorageError::InputOutput),
         }
     }

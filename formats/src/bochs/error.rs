@@ -38,6 +38,14 @@ pub enum BochsError {
         /// Its size in bytes.
         size: u32,
     },
+    /// An extent of the disk lies where no file reaches.
+    #[error("extent {number} of the disk is number {entry} of the file, where no file reaches")]
+    ExtentOutOfReach {
+        /// Its number on the disk.
+        number: u64,
+        /// Its number in the file.
+        entry: u32,
+    },
     /// The catalog has fewer entries than the disk has extents.
     #[error("Catalog size is too small for this disk size")]
     CatalogTooSmall,
@@ -52,6 +60,7 @@ impl FormatError for BochsError {
             | Self::CatalogOutsideFile { .. }
             | Self::ExtentTooSmall
             | Self::ExtentNotPowerOfTwo { .. }
+            | Self::ExtentOutOfReach { .. }
             | Self::CatalogTooSmall => ErrorKind::Corrupt,
         }
     }

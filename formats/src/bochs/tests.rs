@@ -7,14 +7,20 @@ use super::header::{HEADER_SIZE, MAX_CATALOG_ENTRIES, Rest2, VERSION_1, VERSION_
 use super::sample::Growing;
 use super::*;
 use crate::error::ErrorKind;
+use crate::extent::{Content, Extent, Place};
+use crate::image::Description;
 use crate::testing;
 
-fn opened(bytes: impl AsRef<[u8]>) -> Result<BochsImage, Error> {
-    BochsImage::new(&bytes.as_ref().to_vec())
+fn opened(bytes: impl AsRef<[u8]>) -> Result<Layout, Error> {
+    Layout::new(&bytes.as_ref().to_vec())
+}
+
+fn image(bytes: impl AsRef<[u8]>) -> Result<Box<dyn Image>, Error> {
+    Bochs.open(Rc::new(bytes.as_ref().to_vec()))
 }
 
 /// Why an image cannot be opened; nothing if it can.
-fn said(opened: Result<BochsImage, Error>) -> String {
+fn said(opened: Result<Layout, Error>) -> String {
     opened.map_or_else(|error| error.to_string(), |_| String::new())
 }
 
@@ -78,7 +84,7 @@ fn images_are_recognised_by_their_three_names_and_the_version() {
 fn the_header_describes_the_image() {
     for version in [VERSION_1, VERSION_2] {
         let sample = Growing { version, ..Growing::written() };
-        let expected = BochsImage {
+        let expected = Layout {
             sectors: 2048,
             catalog: 512,
             catalog_entries: 512,
@@ -123,7 +129,7 @@ fn the_catalog_covers_the_disk() {
 
 #[test]
 fn the_largest_disk_has_8_tib() {
-    let image = opened(Growing::largest().bytes()).unwrap();
+    let image = image(Growing::largest().bytes()).unwrap();
     assert_eq!(image.description().virtual_size, 8 << 40);
     let more = Growing { disk: (8 << 40) + 512, ..Growing::largest() };
     assert_eq!(said(opened(more.bytes())), "Catalog size is too small for this disk size");
@@ -210,11 +216,81 @@ fn every_cut_is_an_error_that_fits() {
 #[test]
 fn no_byte_of_an_image_can_do_harm() {
     let sample = Growing::written();
-    for place in 0..HEADER_SIZE {
+    for place in (0..HEADER_SIZE).chain(524..528).chain(2560..2562) {
         for value in [0, 1, 2, 0x7f, 0x80, 0xff] {
-            if let Ok(image) = opened(patched(&sample, place, &[value])) {
-                let _ = image.description();
+            if let Ok(image) = image(patched(&sample, place, &[value])) {
+                testing::extents(image.as_ref());
             }
+        }
+    }
+}
+
+#[test]
+fn bitmaps_say_which_sectors_are_there() {
+    let mut bytes = Growing::written().bytes();
+    // Of the second extent in the file, which is the fourth of the disk, these sectors.
+    let bitmap = 2560 + 512 + 4096;
+    bytes[bitmap] = 0b1011_0001;
+    let data = |sector: u64| Content::Data(Place::own(bitmap as u64 + 512 + sector * 512));
+    let start = 3 * 4096;
+    let image = image(bytes).unwrap();
+    for (offset, limit, length, content) in [
+        // What is not there goes on over extents.
+        (0, u64::MAX, start, Content::Unallocated),
+        (5, 100, 100, Content::Unallocated),
+        (start, u64::MAX, 512, data(0)),
+        (start + 512, u64::MAX, 3 * 512, Content::Unallocated),
+        (start + 1023, 1, 1, Content::Unallocated),
+        (start + 2048, u64::MAX, 1024, data(4)),
+        (start + 2049, u64::MAX, 1023, data(4).inside(1)),
+        (start + 3072, u64::MAX, 512, Content::Unallocated),
+        // What is there ends with its extent.
+        (start + 3584, u64::MAX, 512, data(7)),
+        (start + 4096, 196 * 4096, 196 * 4096, Content::Unallocated),
+        (200 * 4096 + 7, u64::MAX, 4089, Content::Data(Place::own(2560 + 512 + 7))),
+    ] {
+        let limit = limit.min((1 << 20) - offset);
+        let found = image.extent(offset, limit).unwrap();
+        assert_eq!(found, Extent { length, content }, "{limit} at {offset}");
+    }
+}
+
+#[test]
+fn long_bitmaps_are_read_by_pieces() {
+    let extent_size = 1 << 20;
+    for sectors in [1, 7, 8, 9, 511, 512, 513, 1024, 1535, 2047, 2048] {
+        let extents = vec![(1, vec![7; sectors * 512])];
+        let (disk, bitmap_size) = (4 << 20, 256);
+        let growing = Growing { disk, extent_size, bitmap_size, extents, ..Growing::default() };
+        let found = testing::extents(image(growing.bytes()).unwrap().as_ref());
+        let place = Place::own(2560 + 512);
+        let length = sectors as u64 * 512;
+        assert_eq!(found[1], Extent { length, content: Content::Data(place) }, "{sectors}");
+        assert_eq!(found.len(), 3, "{sectors}");
+        assert_eq!(found[2].content, Content::Unallocated, "{sectors}");
+    }
+}
+
+#[test]
+fn extents_lie_where_files_can_be() {
+    // All extents are there, as the file ends with their catalog, but hold nothing.
+    let mut bytes = Growing::default().bytes();
+    for (entry, expected) in [(0_u32, ""), (0xffff_fffe, ""), (u32::MAX, "")] {
+        bytes[512..516].copy_from_slice(&entry.to_le_bytes());
+        let found = image(&bytes).unwrap().extent(0, 4096);
+        let found = found.map_or_else(|error| error.to_string(), |_| String::new());
+        assert_eq!(found, expected, "{entry:#x}");
+    }
+    // Bitmaps of 4 GiB, as one without bytes has: two to the power of 31 lie nowhere.
+    bytes[76..80].fill(0);
+    for (entry, is_there) in [(0x7fff_0000_u32, true), (0x7fff_ffff, false), (0x8000_0000, false)] {
+        bytes[512..516].copy_from_slice(&entry.to_le_bytes());
+        let found = image(&bytes).unwrap().extent(0, 4096);
+        assert_eq!(found.is_ok(), is_there, "{entry:#x}");
+        if let Err(error) = found {
+            let expected = "extent 0 of the disk is number ";
+            assert!(error.to_string().starts_with(expected), "{error}");
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
         }
     }
 }

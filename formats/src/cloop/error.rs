@@ -45,6 +45,14 @@ pub enum CloopError {
         /// Which entry of the table says so.
         index: u32,
     },
+    /// A block of the disk lies where no file reaches.
+    #[error("block {block} of the disk lies at {place}, where no file reaches")]
+    BlockOutOfReach {
+        /// Its number.
+        block: u64,
+        /// Where it starts, in bytes.
+        place: u64,
+    },
     /// A block is longer than one can be.
     #[error("invalid compressed block size at index {index}, image file is corrupt")]
     InvalidBlockSize {
@@ -65,6 +73,7 @@ impl FormatError for CloopError {
             | Self::BlockSizeZero
             | Self::OffsetsOutsideFile { .. }
             | Self::OffsetsNotIncreasing { .. }
+            | Self::BlockOutOfReach { .. }
             | Self::InvalidBlockSize { .. } => ErrorKind::Corrupt,
         }
     }

@@ -1,21 +1,32 @@
 use core::mem::{offset_of, size_of};
+use std::format;
 use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
 
-use super::header::{MAX_BLOCK_SIZE, MAX_BLOCKS, MAX_BLOCKS_32};
+use super::header::{
+    Header, MAX_BLOCK_SIZE, MAX_BLOCKS, MAX_BLOCKS_32, MAX_COMPRESSED_SIZE, OFFSET, OFFSETS,
+};
 use super::sample::{Compressed, file};
 use super::*;
+use crate::codec::Codec;
 use crate::error::ErrorKind;
+use crate::extent::{Compressed as Unit, Content, Extent, Place};
+use crate::image::Description;
 use crate::testing;
 use crate::testing::Long;
+use crate::whole::Disk;
 
-fn opened(bytes: impl AsRef<[u8]>) -> Result<CloopImage, Error> {
-    CloopImage::new(&bytes.as_ref().to_vec())
+fn opened(bytes: impl AsRef<[u8]>) -> Result<Layout, Error> {
+    Layout::new(&bytes.as_ref().to_vec())
+}
+
+fn image(bytes: impl AsRef<[u8]>) -> Result<Box<dyn Image>, Error> {
+    Cloop.open(Rc::new(bytes.as_ref().to_vec()))
 }
 
 /// Why an image cannot be opened; nothing if it can.
-fn said(opened: Result<CloopImage, Error>) -> String {
+fn said(opened: Result<Layout, Error>) -> String {
     opened.map_or_else(|error| error.to_string(), |_| String::new())
 }
 
@@ -54,9 +65,9 @@ fn images_are_recognised_by_their_script() {
 
 #[test]
 fn the_size_is_that_of_all_blocks() {
-    let image = Cloop.open(Rc::new(Compressed::default().bytes())).unwrap();
+    let opened = image(Compressed::default().bytes()).unwrap();
     let expected = Description { virtual_size: 4 * (64 << 10), ..Description::default() };
-    assert_eq!(image.description(), expected);
+    assert_eq!(opened.description(), expected);
     for (block_size, offsets, expected) in [
         (512, vec![7], 0),
         (512, vec![7, 7], 512),
@@ -64,7 +75,7 @@ fn the_size_is_that_of_all_blocks() {
         // More than 32 bits can count, of sectors as well.
         (MAX_BLOCK_SIZE, vec![0; 40_001], 40_000 << 26),
     ] {
-        let image = opened(file(block_size, &offsets)).unwrap();
+        let image = image(file(block_size, &offsets)).unwrap();
         assert_eq!(image.description().virtual_size, expected);
     }
 }
@@ -110,13 +121,13 @@ fn the_table_is_read_to_its_end() {
     let length = OFFSETS + (u64::from(blocks) + 1) * OFFSET;
     let mut start = file(512, &[0]);
     start[132..136].copy_from_slice(&blocks.to_be_bytes());
-    assert!(CloopImage::new(&Long { start: start.clone(), length }).is_ok());
-    assert!(CloopImage::new(&Long { start: start.clone(), length: length - 1 }).is_err());
+    assert!(Layout::new(&Long { start: start.clone(), length }).is_ok());
+    assert!(Layout::new(&Long { start: start.clone(), length: length - 1 }).is_err());
     for index in [1, 8191, 8192, 8193, 99_998, 99_999_usize] {
         let mut start = start.clone();
         start.resize(136 + 8 * index, 0);
         start.extend(1_u64.to_be_bytes());
-        let message = said(CloopImage::new(&Long { start, length }));
+        let message = said(Layout::new(&Long { start, length }));
         let index = index + 1;
         let expected = "offsets not monotonically increasing at index";
         assert_eq!(message, std::format!("{expected} {index}, image file is corrupt"));
@@ -179,11 +190,45 @@ fn no_byte_of_an_image_can_do_harm() {
     let sample = Compressed::default().bytes();
     for place in 0..176 {
         for value in [0, 1, 2, 0x7f, 0x80, 0xff] {
-            let mut image = sample.clone();
-            image[place] = value;
-            if let Ok(image) = opened(image) {
-                let _ = image.description();
+            let mut bytes = sample.clone();
+            bytes[place] = value;
+            if let Ok(image) = image(bytes) {
+                testing::extents(image.as_ref());
             }
         }
+    }
+}
+
+#[test]
+fn blocks_are_compressed() {
+    let sample = Compressed::default();
+    let bytes = sample.bytes();
+    let image = image(&bytes).unwrap();
+    let (block, place, length) = (64 << 10, Place::own(176), 65_552);
+    for (offset, limit, number, skip, expected) in [
+        (0, u64::MAX, 0, 0, block),
+        (5, 10, 0, 5, 10),
+        (block + 7, u64::MAX, 1, 7, block - 7),
+        (4 * block - 1, u64::MAX, 3, block - 1, 1),
+    ] {
+        let limit = limit.min(4 * block - offset);
+        let place = place.after(number * length);
+        let unit = Unit { place, length, codec: Codec::Zlib, size: block, skip };
+        let content = Content::Compressed(unit);
+        let found = image.extent(offset, limit).unwrap();
+        assert_eq!(found, Extent { length: expected, content }, "{limit} at {offset}");
+    }
+    let mut disk = vec![0; 4 * (64 << 10)];
+    Disk::new(image, Rc::new(bytes)).read(0, &mut disk).unwrap();
+    assert!(disk == sample.blocks.concat());
+}
+
+#[test]
+fn blocks_lie_where_files_can_be() {
+    for (start, good) in [(1 << 40, true), (0x7fff_ffff_c000_0000 - 9, true), (1 << 63, false)] {
+        let found = image(file(512, &[start, start + 9])).unwrap().extent(0, 512);
+        let found = found.map_or_else(|error| error.to_string(), |_| String::new());
+        let expected = format!("block 0 of the disk lies at {start}, where no file reaches");
+        assert_eq!(found, if good { String::new() } else { expected });
     }
 }

@@ -6,11 +6,15 @@
 //!
 //! Reading order: this file, then a file for each way of compressing.
 
+mod adc;
+mod bzip2;
 mod deflate;
+mod encoder;
 pub mod grain;
 
 use alloc::boxed::Box;
 
+pub use encoder::Encoder;
 use thiserror::Error;
 
 /// A way of compressing.
@@ -22,6 +26,10 @@ pub enum Codec {
     Zlib,
     /// The same behind a marker that says how long it is: a grain of VMDK.
     Grain,
+    /// bzip2.
+    Bzip2,
+    /// Apple Data Compression.
+    Adc,
 }
 
 /// A unit that cannot be decompressed.
@@ -43,6 +51,7 @@ pub enum CodecError {
 #[derive(Default)]
 pub struct Decoder {
     inflate: Box<deflate::Inflate>,
+    bzip2: bzip2::Bzip2,
 }
 
 impl Decoder {
@@ -62,6 +71,8 @@ impl Decoder {
             Codec::Deflate => self.inflate.decode(bytes, unit, deflate::Wrapper::None),
             Codec::Zlib => self.inflate.decode(bytes, unit, deflate::Wrapper::Zlib),
             Codec::Grain => grain::decode(&mut self.inflate, bytes, unit),
+            Codec::Bzip2 => self.bzip2.decode(bytes, unit),
+            Codec::Adc => adc::decode(bytes, unit),
         }
     }
 }

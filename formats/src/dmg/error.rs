@@ -89,6 +89,34 @@ pub enum DmgError {
         /// The number of the chunk.
         chunk: u32,
     },
+    /// A chunk lies where no file reaches.
+    #[error("the chunk at sector {sector} lies at {offset}, where no file reaches")]
+    ChunkOutOfReach {
+        /// Its first sector.
+        sector: u64,
+        /// Where it starts in the file, in bytes.
+        offset: u64,
+    },
+    /// A chunk is not behind the one before, so that none can be found.
+    #[error("the chunk at sector {sector} is not behind the one before")]
+    ChunksInDisorder {
+        /// Its first sector.
+        sector: u64,
+    },
+    /// A sector is in no chunk.
+    #[error("no chunk holds sector {sector}")]
+    NoChunk {
+        /// The sector.
+        sector: u64,
+    },
+    /// A chunk is compressed in a way that is not supported.
+    #[error("the chunk at sector {sector} is compressed with {kind}, which is not supported")]
+    UnsupportedKind {
+        /// Its first sector.
+        sector: u64,
+        /// How it is compressed.
+        kind: &'static str,
+    },
     /// No table has a chunk that holds a part of the disk.
     #[error("the image has no chunks")]
     NoChunks,
@@ -105,6 +133,7 @@ impl FormatError for DmgError {
             | Self::ChunkTooManySectors { .. }
             | Self::ChunkTooLong { .. }
             | Self::NoChunks
+            | Self::UnsupportedKind { .. }
             | Self::DiskTooLarge => ErrorKind::Unsupported,
             Self::TrailerCutOff { .. }
             | Self::BehindTrailer { .. }
@@ -113,6 +142,9 @@ impl FormatError for DmgError {
             | Self::ResourceOutsideFork { .. }
             | Self::DataWithoutEnd
             | Self::ChunkInconsistent { .. }
+            | Self::ChunkOutOfReach { .. }
+            | Self::ChunksInDisorder { .. }
+            | Self::NoChunk { .. }
             | Self::ChunkNowhere { .. } => ErrorKind::Corrupt,
         }
     }

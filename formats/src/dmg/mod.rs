@@ -11,12 +11,16 @@
 //! called the description here.
 //!
 //! Reading order: [`trailer`], [`chunk`] and [`table`] (the tables of chunks),
-//! [`resource_fork`] and [`property_list`] (where they are), then [`DmgImage`].
+//! [`resource_fork`] and [`property_list`] (where they are), [`index`] (which chunk
+//! holds a sector), [`image`], then [`reader`] (where the bytes of the disk are).
 
 pub mod base64;
 pub mod chunk;
 pub mod error;
+pub mod image;
+pub mod index;
 pub mod property_list;
+pub mod reader;
 pub mod resource_fork;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
@@ -29,11 +33,10 @@ use alloc::rc::Rc;
 pub use error::DmgError;
 
 use crate::error::Error;
-use crate::image::{Description, Image, MAX_DISK};
+use crate::image::Image;
 use crate::storage::Storage;
 use crate::{Confidence, Format, Probe};
-use table::Chunks;
-use trailer::Trailer;
+use image::DmgImage;
 
 /// The DMG format.
 #[derive(Debug)]
@@ -63,47 +66,7 @@ impl Format for Dmg {
     }
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
-        Ok(Box::new(DmgImage::new(storage.as_ref())?))
-    }
-}
-
-/// An open DMG image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DmgImage {
-    /// What the trailer says.
-    pub trailer: Trailer,
-    /// How many chunks there are that hold a part of the disk.
-    pub chunks: u32,
-}
-
-impl DmgImage {
-    /// The image in a file. Checks are in the order of qemu-img, whose messages
-    /// they have where it has any.
-    fn new(storage: &dyn Storage) -> Result<Self, Error> {
-        let trailer = Trailer::read(storage)?;
-        let mut chunks = Chunks::new(trailer.data_fork);
-        if trailer.resource_fork.length != 0 {
-            resource_fork::read(storage, trailer.resource_fork, &mut chunks)?;
-        } else if trailer.property_list.length != 0 {
-            property_list::read(storage, trailer.property_list, &mut chunks)?;
-        } else {
-            return Err(DmgError::NoTables.into());
-        }
-        if chunks.count() == 0 {
-            return Err(DmgError::NoChunks.into());
-        }
-        if trailer.sectors > MAX_DISK / SECTOR {
-            return Err(DmgError::DiskTooLarge.into());
-        }
-        Ok(Self { trailer, chunks: chunks.count() })
-    }
-}
-
-impl Image for DmgImage {
-    fn description(&self) -> Description {
-        // Not more than the largest disk.
-        let virtual_size = self.trailer.sectors.saturating_mul(SECTOR);
-        Description { virtual_size, ..Description::default() }
+        Ok(Box::new(DmgImage::new(storage)?))
     }
 }
 

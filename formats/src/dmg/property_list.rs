@@ -19,8 +19,6 @@ use super::DmgError;
 use super::base64::Decoder;
 use super::table::{Chunks, Table};
 use super::trailer::Range;
-use crate::error::Error;
-use crate::storage::{self, Storage};
 
 /// The longest property list in bytes, as with qemu-img. It has room for chunks of
 /// 80 GiB; a list of 1 MiB is long.
@@ -29,30 +27,9 @@ pub const MAX_LENGTH: u64 = 16 << 20;
 /// Under which key the tables of chunks are.
 const KEY: &[u8] = b"blkx";
 
-/// Reads the tables in a property list.
-///
-/// # Errors
-///
-/// If the list or a chunk is damaged.
-pub fn read(storage: &dyn Storage, list: Range, chunks: &mut Chunks) -> Result<(), Error> {
-    if list.length > MAX_LENGTH {
-        let (what, length, limit) = ("property list", list.length, MAX_LENGTH);
-        return Err(DmgError::TooLong { what, length, limit }.into());
-    }
-    let mut scanner = Scanner::default();
-    storage::visit_pieces(storage, list.offset, list.length, &mut |bytes| {
-        let mut bytes = bytes.iter();
-        bytes.try_for_each(|byte| scanner.push(*byte, chunks)).map_err(Error::from)
-    })?;
-    match scanner.element {
-        Element::Data(_) => Err(DmgError::DataWithoutEnd.into()),
-        _ => Ok(()),
-    }
-}
-
-/// A property list that is being read.
-#[derive(Debug, Default)]
-struct Scanner {
+/// A property list that is being read, for the tables in it.
+#[derive(Clone, Debug, Default)]
+pub struct PropertyList {
     /// What has been read of a tag, without the brackets; nothing outside of one.
     tag: Option<Start>,
     /// The two bytes before this one, which may end a comment.
@@ -66,7 +43,7 @@ struct Scanner {
 }
 
 /// The start of a text.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Start {
     bytes: [u8; 8],
     /// The length of the text, of which all may be kept or not.
@@ -74,7 +51,7 @@ struct Start {
 }
 
 /// An element whose text counts.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 enum Element {
     /// Any other.
     #[default]
@@ -86,7 +63,7 @@ enum Element {
 }
 
 /// A table and its encoding.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Data {
     decoder: Decoder,
     table: Table,
@@ -106,8 +83,42 @@ impl Start {
     }
 }
 
-impl Scanner {
-    fn push(&mut self, byte: u8, chunks: &mut Chunks) -> Result<(), DmgError> {
+impl PropertyList {
+    /// Begins with a property list.
+    ///
+    /// # Errors
+    ///
+    /// If it is too long.
+    pub fn new(list: Range) -> Result<Self, DmgError> {
+        if list.length > MAX_LENGTH {
+            let (what, length, limit) = ("property list", list.length, MAX_LENGTH);
+            return Err(DmgError::TooLong { what, length, limit });
+        }
+        Ok(Self::default())
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    ///
+    /// If a chunk is impossible.
+    pub fn push(&mut self, bytes: &[u8], chunks: &mut Chunks) -> Result<(), DmgError> {
+        bytes.iter().try_for_each(|byte| self.push_byte(*byte, chunks))
+    }
+
+    /// Whether the list may end here.
+    ///
+    /// # Errors
+    ///
+    /// If it ends inside a table.
+    pub fn finish(&self) -> Result<(), DmgError> {
+        match self.element {
+            Element::Data(_) => Err(DmgError::DataWithoutEnd),
+            _ => Ok(()),
+        }
+    }
+
+    fn push_byte(&mut self, byte: u8, chunks: &mut Chunks) -> Result<(), DmgError> {
         match self.tag.take() {
             None if byte == b'<' => self.tag = Some(Start::default()),
             None => self.text(byte, chunks)?,

@@ -5,6 +5,7 @@
 //! byte; none is ever in memory as a whole.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use zerocopy::big_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -54,13 +55,15 @@ pub struct Header {
 pub struct Chunks {
     data_fork: u64,
     count: u32,
+    /// Those that hold something, since they were fetched last.
+    pending: Vec<Chunk>,
 }
 
 impl Chunks {
-    /// No chunks yet, in a data fork that starts there.
+    /// No chunks yet but so many that came before, in a data fork that starts there.
     #[must_use]
-    pub fn new(data_fork: u64) -> Self {
-        Self { data_fork, count: 0 }
+    pub fn new(data_fork: u64, count: u32) -> Self {
+        Self { data_fork, count, pending: Vec::new() }
     }
 
     /// How many chunks there were.
@@ -69,9 +72,17 @@ impl Chunks {
         self.count
     }
 
+    /// Hands out the chunks that came since the last time, but none without sectors.
+    pub fn fetch(&mut self) -> Vec<Chunk> {
+        core::mem::take(&mut self.pending)
+    }
+
     fn take(&mut self, entry: &chunk::OnDisk, table: &Header) -> Result<(), DmgError> {
-        if Chunk::from_entry(entry, table, self.data_fork, self.count)?.is_some() {
+        if let Some(chunk) = Chunk::from_entry(entry, table, self.data_fork, self.count)? {
             self.count = self.count.saturating_add(1);
+            if chunk.sectors > 0 {
+                self.pending.push(chunk);
+            }
         }
         Ok(())
     }

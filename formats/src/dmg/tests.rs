@@ -5,14 +5,19 @@ use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
 
+use super::property_list::PropertyList;
 use super::sample::{Chunk, Udif, base64, property_list, resource_fork};
+use super::table::Chunks;
 use super::trailer::{OnDisk, Range};
 use super::*;
+use crate::codec::Codec;
 use crate::error::ErrorKind;
+use crate::extent::{Compressed, Content, Extent, Place as Where};
+use crate::image::{Description, MAX_DISK};
 use crate::testing;
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<DmgImage, Error> {
-    DmgImage::new(&bytes.as_ref().to_vec())
+    DmgImage::new(Rc::new(bytes.as_ref().to_vec()))
 }
 
 /// Why an image cannot be opened; nothing if it can.
@@ -33,9 +38,11 @@ fn confidence(bytes: &[u8], extension: &[u8]) -> Confidence {
 
 /// How many chunks a property list has.
 fn chunks_in(list: &str) -> u32 {
-    let mut chunks = Chunks::new(0);
+    let mut chunks = Chunks::new(0, 0);
     let range = Range { offset: 0, length: list.len() as u64 };
-    property_list::read(&list.as_bytes().to_vec(), range, &mut chunks).unwrap();
+    let mut list_read = PropertyList::new(range).unwrap();
+    list_read.push(list.as_bytes(), &mut chunks).unwrap();
+    list_read.finish().unwrap();
     chunks.count()
 }
 
@@ -81,7 +88,10 @@ fn images_are_recognised_by_their_name_or_their_end() {
 fn the_trailer_describes_the_image() {
     for sample in [Udif::default(), Udif::default().with_resource_fork()] {
         let image = opened(sample.bytes()).unwrap();
-        assert_eq!((image.trailer.sectors, image.trailer.data_fork, image.chunks), (128, 0, 4));
+        assert_eq!(
+            (image.trailer.sectors, image.trailer.data_fork, image.chunks.count()),
+            (128, 0, 4)
+        );
         let image = Dmg.open(Rc::new(sample.bytes())).unwrap();
         let expected = Description { virtual_size: 64 << 10, ..Description::default() };
         assert_eq!(image.description(), expected);
@@ -89,7 +99,7 @@ fn the_trailer_describes_the_image() {
     }
     for sample in [Udif::every_kind(), Udif::every_kind().with_resource_fork()] {
         let image = opened(sample.bytes()).unwrap();
-        assert_eq!((image.trailer.sectors, image.chunks), (100_066, 8));
+        assert_eq!((image.trailer.sectors, image.chunks.count()), (100_066, 8));
     }
 }
 
@@ -114,7 +124,7 @@ fn every_kind_of_chunk_is_known() {
         let image = opened(Udif::of_kind(kind).bytes());
         match count {
             0 => assert_eq!(said(image), "the image has no chunks", "{kind:#x}"),
-            count => assert_eq!(image.unwrap().chunks, count, "{kind:#x}"),
+            count => assert_eq!(image.unwrap().chunks.count(), count, "{kind:#x}"),
         }
     }
 }
@@ -323,7 +333,7 @@ fn other_resources_are_no_tables() {
         let length = |resource: &Vec<u8>| u32::try_from(resource.len()).unwrap().to_be_bytes();
         let fork = resources.iter().map(|it| [&length(it), &it[..]].concat());
         let fork = resource_fork(&fork.collect::<Vec<_>>().concat());
-        assert_eq!(opened(Udif::default().with_fork(&fork)).unwrap().chunks, chunks);
+        assert_eq!(opened(Udif::default().with_fork(&fork)).unwrap().chunks.count(), chunks);
         assert_eq!(chunks_in(&property_list(&resources)), chunks);
     }
     for length in 0..204 + 40 {
@@ -510,9 +520,158 @@ fn no_byte_of_an_image_can_do_harm() {
                 let mut image = sample.clone();
                 image[place] = value;
                 if let Ok(image) = opened(image) {
-                    let _ = image.description();
+                    testing::extents(&image);
                 }
             }
+        }
+    }
+}
+
+/// The extents of an image.
+fn extents(sample: &Udif) -> Vec<Extent> {
+    testing::extents(&opened(sample.bytes()).unwrap())
+}
+
+#[test]
+fn chunks_say_how_sectors_are_stored() {
+    let place = Where::own;
+    let unit = |offset, length, codec, size| {
+        let place = place(offset);
+        Content::Compressed(Compressed { place, length, codec, size, skip: 0 })
+    };
+    for sample in [Udif::every_kind(), Udif::every_kind().with_resource_fork()] {
+        let found = extents(&sample);
+        let expected = [
+            // A sector of which some is missing.
+            (1000, Content::Data(place(0))),
+            (24 + (100_000 << 9), Content::Zero(None)),
+            (30 << 9, Content::Unallocated),
+            (4096, unit(1000, 20, Codec::Adc, 4096)),
+            (1024, unit(1020, 1035, Codec::Zlib, 1024)),
+            (4096, unit(2055, 10, Codec::Bzip2, 4096)),
+        ];
+        assert_eq!(found, expected.map(|(length, content)| Extent { length, content }));
+    }
+}
+
+#[test]
+fn some_compression_is_not_supported() {
+    let image = opened(Udif::every_kind().bytes()).unwrap();
+    for (sector, kind) in [(100_050, "LZFSE"), (100_057, "LZFSE"), (100_058, "LZMA")] {
+        let first = sector / 8 * 8 + 2;
+        let first = if first > sector { first - 8 } else { first };
+        let error = image.extent(sector * 512 + 5, 1).unwrap_err();
+        let expected = format!(
+            "the chunk at sector {first} is compressed with {kind}, which is not supported"
+        );
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+}
+
+#[test]
+fn raw_chunks_that_follow_each_other_are_one_extent() {
+    let raw = |byte, sectors: usize| Chunk::raw(&vec![byte; sectors * 512]);
+    let sectors = 40;
+    let first = vec![raw(1, 8), raw(2, 8), Chunk::new(0, 8, &[]), Chunk::new(0, 4, &[])];
+    let tables = vec![(0, first), (28, vec![raw(3, 12)])];
+    let found = extents(&Udif { sectors, tables, ..Udif::default() });
+    let data = |place| Content::Data(Where::own(place));
+    let expected = [(8192, data(0)), (6144, Content::Zero(None)), (6144, data(8192))];
+    assert_eq!(found, expected.map(|(length, content)| Extent { length, content }));
+}
+
+#[test]
+fn sectors_in_no_chunk_cannot_be_read() {
+    let chunk = || vec![Chunk::raw(&[7; 4096])];
+    let tables = vec![(8, chunk()), (24, chunk())];
+    let image = opened(Udif { sectors: 40, tables, ..Udif::default() }.bytes()).unwrap();
+    image.check_content().unwrap();
+    for (sector, is_there) in
+        [(0, false), (7, false), (8, true), (15, true), (16, false), (23, false), (24, true)]
+    {
+        let found = image.extent(sector * 512, 512).map_err(|error| error.to_string());
+        match found {
+            Ok(_) => assert!(is_there, "{sector}"),
+            Err(error) => assert_eq!(error, format!("no chunk holds sector {sector}")),
+        }
+    }
+    assert!(image.extent(31 * 512, 512).is_ok());
+    assert!(image.extent(32 * 512, 512).is_err());
+}
+
+#[test]
+fn chunks_come_in_order() {
+    let chunk = || Chunk::raw(&[7; 4096]);
+    for (starts, expected) in [
+        ([0, 8, 16], ""),
+        ([0, 9, 30], ""),
+        ([0, 7, 16], "the chunk at sector 7 is not behind the one before"),
+        ([8, 0, 16], "the chunk at sector 0 is not behind the one before"),
+        ([0, 16, 8], "the chunk at sector 8 is not behind the one before"),
+        ([0, 8, 8], "the chunk at sector 8 is not behind the one before"),
+    ] {
+        let mut tables = starts.map(|start| (start, vec![chunk()])).to_vec();
+        // One without sectors is nowhere.
+        tables.insert(1, (500, vec![Chunk::new(0, 0, &[])]));
+        let image = opened(Udif { sectors: 38, tables, ..Udif::default() }.bytes()).unwrap();
+        let said = image.check_content().map_or_else(|error| error.to_string(), |()| String::new());
+        assert_eq!(said, expected, "{starts:?}");
+    }
+}
+
+#[test]
+fn long_tables_are_read_by_pieces() {
+    // Zeros and others by turns, so that no two are one extent.
+    let chunk = |number: u64| match number % 3 {
+        0 => Chunk::new(0, 1, &[]),
+        1 => Chunk::new(2, 1, &[]),
+        _ => Chunk::raw(&[7; 512]),
+    };
+    let count = 6000_u64;
+    let tables: Vec<_> =
+        (0..3).map(|table| (table * 2000, (0..2000).map(chunk).collect())).collect();
+    for place in [super::sample::Place::PropertyList, super::sample::Place::ResourceFork] {
+        let sample = Udif { sectors: count, tables: tables.clone(), place };
+        let image = opened(sample.bytes()).unwrap();
+        let step = |sector: u64| image.extent(sector * 512, 512).unwrap().content;
+        let mut raw = 0;
+        let forward: Vec<Content> = (0..count).map(step).collect();
+        for (sector, content) in forward.iter().enumerate() {
+            let expected = match sector % 2000 % 3 {
+                0 => Content::Zero(None),
+                1 => Content::Unallocated,
+                _ => {
+                    raw += 512;
+                    Content::Data(Where::own(raw - 512))
+                }
+            };
+            assert_eq!(*content, expected, "{sector}");
+        }
+        // Here and there, so that pieces are read again.
+        for sector in (0..12).rev().map(|step| step * 499).chain((0..count).step_by(1777)) {
+            assert_eq!(step(sector), forward[usize::try_from(sector).unwrap()], "{sector}");
+        }
+    }
+}
+
+#[test]
+fn chunks_lie_where_files_can_be() {
+    let kind = 0x8000_0005;
+    let mut sample = Udif::of_kind(kind);
+    sample.place = super::sample::Place::ResourceFork;
+    let bytes = sample.bytes();
+    let table = bytes.windows(4).position(|bytes| bytes == b"mish").unwrap();
+    for (offset, good) in [(1 << 50, true), (1 << 63, false)] {
+        let mut bytes = bytes.clone();
+        bytes[table + 24..table + 32].copy_from_slice(&u64::to_be_bytes(offset));
+        let found = opened(bytes).unwrap().extent(0, 512).map_err(|error| error.to_string());
+        match found {
+            Ok(_) => assert!(good, "{offset}"),
+            Err(error) => assert_eq!(
+                error,
+                format!("the chunk at sector 0 lies at {offset}, where no file reaches")
+            ),
         }
     }
 }

@@ -10,6 +10,12 @@ use crate::error::{ErrorKind, FormatError};
 /// qemu-img does.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LuksError {
+    /// The content is encrypted.
+    #[error("Parameter 'key-secret' is required for cipher")]
+    KeyNeeded,
+    /// The content of a volume of version 2, which qemu-img does not know, is encrypted.
+    #[error("the content of LUKS version 2 is encrypted and cannot be read")]
+    KeyNeeded2,
     /// There is no header.
     #[error("Volume is not in LUKS format")]
     NoMagic,
@@ -231,6 +237,8 @@ impl FormatError for LuksError {
             Self::NoMagic => ErrorKind::NotThisFormat,
             Self::NoValidHeader(fault) => fault.kind(),
             Self::UnsupportedVersion { .. }
+            | Self::KeyNeeded
+            | Self::KeyNeeded2
             | Self::UnknownMode { .. }
             | Self::UnknownCipher { .. }
             | Self::UnknownHash { .. }

@@ -2,6 +2,7 @@
 
 use super::{LuksError, SECTOR, version1, version2};
 use crate::error::Error;
+use crate::extent::Extent;
 use crate::image::{Description, Image, Part, Specific, Visitor};
 use crate::storage::Storage;
 
@@ -53,6 +54,16 @@ impl LuksImage {
     }
 }
 
+impl LuksImage {
+    /// Why the content cannot be read.
+    fn refusal(&self) -> LuksError {
+        match self.volume {
+            Volume::Version1(_) => LuksError::KeyNeeded,
+            Volume::Version2(_) => LuksError::KeyNeeded2,
+        }
+    }
+}
+
 impl Image for LuksImage {
     fn description(&self) -> Description {
         Description {
@@ -62,6 +73,15 @@ impl Image for LuksImage {
             specific: Some(self.specific.clone()),
             ..Description::default()
         }
+    }
+
+    /// What is encrypted is nowhere to be had.
+    fn extent(&self, _offset: u64, _limit: u64) -> Result<Extent, Error> {
+        Err(self.refusal().into())
+    }
+
+    fn check_content(&self) -> Result<(), Error> {
+        Err(self.refusal().into())
     }
 
     fn visit_parts(&self, visit: &mut Visitor<'_>) -> Result<(), Error> {

@@ -15,6 +15,12 @@ pub enum ParallelsError {
     /// Clusters are larger than one can be.
     #[error("Invalid image: Too big cluster")]
     ClusterTooLarge,
+    /// Clusters are to be larger than qemu-img makes them.
+    #[error("Cluster size is too large")]
+    ClusterSizeTooLarge,
+    /// The disk is to have more clusters than qemu-img makes.
+    #[error("Image size is too large for this cluster size")]
+    DiskTooLargeForClusters,
     /// The BAT has more entries than one can have.
     #[error("Catalog too large")]
     TooManyEntries,
@@ -50,9 +56,11 @@ impl FormatError for ParallelsError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotParallels => ErrorKind::NotThisFormat,
-            Self::ClusterTooLarge | Self::TooManyEntries | Self::DiskTooLarge => {
-                ErrorKind::Unsupported
-            }
+            Self::ClusterSizeTooLarge
+            | Self::DiskTooLargeForClusters
+            | Self::ClusterTooLarge
+            | Self::TooManyEntries
+            | Self::DiskTooLarge => ErrorKind::Unsupported,
             Self::ClusterWithoutSize
             | Self::BatOutsideFile { .. }
             | Self::ExtensionOffset

@@ -5,7 +5,7 @@ use core::mem::size_of;
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::image::ParallelsImage;
+use super::image::Layout;
 use super::{ParallelsError, SECTOR, extension};
 use crate::error::Error;
 use crate::image::MAX_DISK;
@@ -38,8 +38,11 @@ pub const MAX_BAT_ENTRIES: u32 = 0x1fff_ffff;
 /// signed offset in bytes ends.
 pub const MAX_EXTENSION_OFFSET: u64 = (1 << 54) - 1;
 
+/// Where the BAT starts, in bytes.
+pub const BAT_OFFSET: u64 = size_of::<Header>() as u64;
+
 /// The size of a BAT entry in bytes.
-const ENTRY_SIZE: u64 = 4;
+pub const ENTRY_SIZE: u64 = 4;
 
 /// The first bytes of an image. The BAT follows.
 #[derive(Clone, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -78,14 +81,14 @@ pub fn is_header(head: &[u8]) -> bool {
 }
 
 impl Header {
-    /// The image that this is the header of. Checks are in the order of qemu-img,
+    /// The layout of the image that this is the header of. Checks are in the order of qemu-img,
     /// whose messages they have.
     ///
     /// # Errors
     ///
     /// If the header is damaged or the disk too large, or a table that it names is
     /// not in the file.
-    pub fn image(&self, file: &dyn Storage) -> Result<ParallelsImage, Error> {
+    pub fn layout(&self, file: &dyn Storage) -> Result<Layout, Error> {
         let is_known = self.version.get() == VERSION;
         let (sectors, extended) = match self.magic {
             MAGIC if is_known => (self.sectors.get() & u64::from(u32::MAX), false),
@@ -103,7 +106,7 @@ impl Header {
             extension::check(file, offset, cluster_size)?;
         }
         let size = sectors.checked_mul(SECTOR).filter(|size| *size <= MAX_DISK);
-        Ok(ParallelsImage {
+        Ok(Layout {
             size: size.ok_or(ParallelsError::DiskTooLarge)?,
             cluster_size,
             bat_entries,
@@ -135,7 +138,7 @@ impl Header {
 
 /// Checks that a BAT lies in the file.
 fn check_bat(entries: u32, file: &dyn Storage) -> Result<(), ParallelsError> {
-    let offset = size_of::<Header>() as u64;
+    let offset = BAT_OFFSET;
     let length = u64::from(entries).saturating_mul(ENTRY_SIZE);
     if offset.saturating_add(length) > file.length() {
         return Err(ParallelsError::BatOutsideFile { offset, length });

@@ -1,10 +1,15 @@
 //! An open Parallels image.
 
-use crate::image::{Description, Image};
+use alloc::rc::Rc;
 
-/// An open Parallels image. Sizes and places are in bytes.
+use crate::error::Error;
+use crate::extent::Extent;
+use crate::image::{Description, Image};
+use crate::storage::Storage;
+
+/// How an image is laid out. Sizes and places are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParallelsImage {
+pub struct Layout {
     /// The size of the disk. The BAT may cover less: the rest is zeros.
     pub size: u64,
     /// The size of a cluster.
@@ -21,11 +26,27 @@ pub struct ParallelsImage {
     pub in_use: bool,
 }
 
+/// An open Parallels image.
+pub struct ParallelsImage {
+    pub(super) file: Rc<dyn Storage>,
+    pub(super) layout: Layout,
+}
+
 impl Image for ParallelsImage {
     /// Without the size of a cluster, since qemu-img has none for this format. Nor
     /// does it say whether the image was left open; that is said if it was.
     fn description(&self) -> Description {
-        let dirty = self.in_use.then_some(true);
-        Description { virtual_size: self.size, dirty, ..Description::default() }
+        let dirty = self.layout.in_use.then_some(true);
+        Description { virtual_size: self.layout.size, dirty, ..Description::default() }
+    }
+
+    fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
+        self.read_extent(offset, limit)
+    }
+}
+
+impl core::fmt::Debug for ParallelsImage {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.layout.fmt(formatter)
     }
 }

@@ -2,6 +2,11 @@
 //! its images. What is on a disk is for qemu-img to say or, where that is wrong, for
 //! another image.
 
+pub mod bochs;
+pub mod cloop;
+pub mod dmg;
+pub mod luks;
+pub mod parallels;
 pub mod raw;
 pub mod vdi;
 pub mod vhdx;

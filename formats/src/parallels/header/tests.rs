@@ -9,9 +9,9 @@ use crate::parallels::sample::{Disk, Extension};
 use crate::storage;
 use crate::testing::Long;
 
-fn read(bytes: &Vec<u8>) -> Result<ParallelsImage, Error> {
+fn read(bytes: &Vec<u8>) -> Result<Layout, Error> {
     let header: Header = storage::read_struct(bytes, 0)?;
-    header.image(bytes)
+    header.layout(bytes)
 }
 
 /// Why there is no image; nothing if there is one.
@@ -64,7 +64,7 @@ fn a_header_has_a_magic_and_a_version() {
 
 #[test]
 fn the_header_describes_the_image() {
-    let image = ParallelsImage {
+    let image = Layout {
         size: 10 << 20,
         cluster_size: 4096,
         bat_entries: 2560,
@@ -75,20 +75,14 @@ fn the_header_describes_the_image() {
     };
     assert_eq!(read(&Disk::default().bytes()).unwrap(), image);
     let in_use = Disk { in_use: IN_USE, ..Disk::default() };
-    let expected = ParallelsImage { in_use: true, ..image.clone() };
+    let expected = Layout { in_use: true, ..image.clone() };
     assert_eq!(read(&in_use.bytes()).unwrap(), expected);
     for extension in [Extension::empty(), Extension::dirty_bitmap()] {
         let disk = Disk { extension: Some(extension), ..Disk::default() };
-        let expected = ParallelsImage { extension: Some(12_288), ..image.clone() };
+        let expected = Layout { extension: Some(12_288), ..image.clone() };
         assert_eq!(read(&disk.bytes()).unwrap(), expected);
     }
-    let old = ParallelsImage {
-        cluster_size: 63 * 512,
-        bat_entries: 326,
-        bat_unit: 512,
-        data: 0,
-        ..image
-    };
+    let old = Layout { cluster_size: 63 * 512, bat_entries: 326, bat_unit: 512, data: 0, ..image };
     assert_eq!(read(&Disk::old().bytes()).unwrap(), old);
 }
 
@@ -147,8 +141,8 @@ fn a_bat_can_have_as_many_entries_as_there_is_file() {
     let mut header: Header = storage::read_struct(&Disk::default().bytes(), 0).unwrap();
     header.bat_entries = MAX_BAT_ENTRIES.into();
     let length = 64 + u64::from(MAX_BAT_ENTRIES) * 4;
-    assert_eq!(header.image(&Long::zeros(length)).unwrap().bat_entries, MAX_BAT_ENTRIES);
-    assert!(header.image(&Long::zeros(length - 1)).is_err());
+    assert_eq!(header.layout(&Long::zeros(length)).unwrap().bat_entries, MAX_BAT_ENTRIES);
+    assert!(header.layout(&Long::zeros(length - 1)).is_err());
 }
 
 #[test]
@@ -196,7 +190,7 @@ fn an_extension_has_its_magic() {
     let mut header: Header = storage::read_struct(&disk.bytes(), 0).unwrap();
     header.extension_offset = 24.into();
     let magic = patched(&disk, 24 * 512, b"WithoutF");
-    let message = header.image(&magic).unwrap_err().to_string();
+    let message = header.layout(&magic).unwrap_err().to_string();
     assert_eq!(
         message,
         "Wrong parallels Format Extension magic: 0x4674756f68746957, expected: \
@@ -247,12 +241,12 @@ fn checks_come_in_the_order_of_qemu_img() {
     ];
     let file: Box<dyn Storage> = Box::new(Long::zeros(512));
     for (message, kind, mend) in steps {
-        let error = header.image(file.as_ref()).unwrap_err();
+        let error = header.layout(file.as_ref()).unwrap_err();
         assert!(error.to_string().starts_with(message), "{error}");
         assert_eq!(error.kind(), kind, "{error}");
         mend(&mut header);
     }
-    let error = header.image(file.as_ref()).unwrap_err();
+    let error = header.layout(file.as_ref()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(error.to_string(), "Could not refresh total sector count: File too large");
 }

@@ -1,26 +1,18 @@
-//! Deflate (RFC 1951), bare or in the wrapper of zlib (RFC 1950).
+//! Decompressing.
 
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 
-use super::CodecError;
-
-/// What is around a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wrapper {
-    /// Nothing.
-    None,
-    /// A header of two bytes, and a checksum at the end.
-    Zlib,
-}
+use super::Wrapper;
+use crate::codec::CodecError;
 
 /// Decompresses one stream after the other.
 #[derive(Default)]
-pub(super) struct Inflate(DecompressorOxide);
+pub(in crate::codec) struct Inflate(DecompressorOxide);
 
 impl Inflate {
     /// Fills a unit from a stream.
-    pub(super) fn decode(
+    pub(in crate::codec) fn decode(
         &mut self,
         bytes: &[u8],
         unit: &mut [u8],
