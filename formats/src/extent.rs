@@ -101,19 +101,40 @@ impl Extent {
         unit: u64,
         mut content: impl FnMut(u64) -> Result<Content, Error>,
     ) -> Result<Self, Error> {
-        let number = offset.checked_div(unit).unwrap_or(0);
-        let skip = offset.checked_rem(unit).unwrap_or(0);
-        let first = content(number)?;
-        let (mut number, mut length) = (number, unit.saturating_sub(skip));
+        Self::of_pieces(offset, limit, |offset, _| {
+            let number = offset.checked_div(unit).unwrap_or(0);
+            let skip = offset.checked_rem(unit).unwrap_or(0);
+            let content = content(number)?;
+            let content = if skip == 0 { content } else { content.inside(skip) };
+            Ok(Self { length: unit.saturating_sub(skip), content })
+        })
+    }
+
+    /// The extent at an offset of a disk that is stored in pieces of any length, for
+    /// `limit` bytes at the most. `piece` tells how the disk is stored from an offset
+    /// on; what is behind as many bytes as it is told does not matter. Pieces that are
+    /// stored one behind the other are one extent.
+    ///
+    /// # Errors
+    ///
+    /// Those of `piece`, if it is for the first one. One behind is left for when it is
+    /// asked about.
+    pub fn of_pieces(
+        offset: u64,
+        limit: u64,
+        mut piece: impl FnMut(u64, u64) -> Result<Self, Error>,
+    ) -> Result<Self, Error> {
+        let Self { mut length, content } = piece(offset, limit)?;
         while length < limit {
-            number = number.saturating_add(1);
-            let behind = first.behind(skip.saturating_add(length));
-            if behind.is_none() || content(number).ok() != behind {
-                break;
+            let Some(behind) = content.behind(length) else { break };
+            let next = piece(offset.saturating_add(length), limit.saturating_sub(length));
+            match next {
+                Ok(next) if next.content == behind && next.length > 0 => {
+                    length = length.saturating_add(next.length);
+                }
+                _ => break,
             }
-            length = length.saturating_add(unit);
         }
-        let content = if skip == 0 { first } else { first.inside(skip) };
         Ok(Self::new(length, limit, content))
     }
 }
@@ -193,5 +214,39 @@ mod tests {
             assert_eq!(found, Extent { length, content }, "{limit} at {offset}");
         }
         assert!(extent(&units, 10 * UNIT, 1).is_err());
+    }
+
+    #[test]
+    fn pieces_of_any_length_that_follow_each_other_are_one_extent() {
+        // The pieces end here, and are stored so.
+        let pieces = [
+            (700, data(5000)),
+            (1000, data(5700)),
+            (1001, Content::Unallocated),
+            (5000, Content::Unallocated),
+            (6000, data(9999)),
+        ];
+        let extent = |offset, limit| {
+            Extent::of_pieces(offset, limit, |at, left| {
+                assert_eq!(at + left, offset + limit);
+                let index = pieces.iter().position(|(end, _)| at < *end);
+                let (end, content) = pieces[index.ok_or(StorageError::InputOutput)?];
+                let start = index.and_then(|index| index.checked_sub(1));
+                let start = start.map_or(0, |before| pieces[before].0);
+                Ok(Extent { length: end - at, content: content.inside(at - start) })
+            })
+        };
+        for (offset, limit, length, content) in [
+            (0, 9000, 1000, data(5000)),
+            (0, 999, 999, data(5000)),
+            (10, 700, 700, data(5010)),
+            (999, 9000, 1, data(5999)),
+            (1000, 9000, 4000, Content::Unallocated),
+            (5001, 9000, 999, data(10_000)),
+        ] {
+            let found = extent(offset, limit).unwrap();
+            assert_eq!(found, Extent { length, content }, "{limit} at {offset}");
+        }
+        assert!(extent(6000, 1).is_err());
     }
 }
