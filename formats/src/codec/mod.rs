@@ -7,6 +7,7 @@
 //! Reading order: this file, then a file for each way of compressing.
 
 mod deflate;
+mod zstandard;
 
 use alloc::boxed::Box;
 
@@ -19,6 +20,8 @@ pub enum Codec {
     Deflate,
     /// Deflate in the wrapper of zlib (RFC 1950).
     Zlib,
+    /// Zstandard (RFC 8878).
+    Zstandard,
 }
 
 /// A unit that cannot be decompressed.
@@ -40,6 +43,7 @@ pub enum CodecError {
 #[derive(Default)]
 pub struct Decoder {
     inflate: Box<deflate::Inflate>,
+    zstandard: Box<zstandard::Zstandard>,
 }
 
 impl Decoder {
@@ -58,6 +62,7 @@ impl Decoder {
         match codec {
             Codec::Deflate => self.inflate.decode(bytes, unit, deflate::Wrapper::None),
             Codec::Zlib => self.inflate.decode(bytes, unit, deflate::Wrapper::Zlib),
+            Codec::Zstandard => self.zstandard.decode(bytes, unit),
         }
     }
 }
