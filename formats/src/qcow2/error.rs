@@ -1,5 +1,6 @@
 //! What can be wrong with a qcow2 image.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::error::{ErrorKind, FormatError};
@@ -208,6 +209,81 @@ pub enum Qcow2Error {
     /// The snapshot table is longer than one can be.
     #[error("Snapshot table is too big")]
     SnapshotTableTooBig,
+    /// There is no snapshot with the id or the name that is wanted.
+    #[error("Failed to load snapshot: Can't find snapshot")]
+    NoSuchSnapshot,
+    /// The L1 table of a snapshot cannot be.
+    #[error("Failed to load snapshot: {0}")]
+    SnapshotTable(Box<Qcow2Error>),
+    /// The content cannot be read without a key.
+    #[error("Parameter 'encrypt.key-secret' is required for cipher")]
+    Encrypted,
+    /// The data is in another file, which is not known.
+    #[error("'data-file' is required for this image")]
+    NoDataFile,
+    /// An L2 table does not start at a cluster.
+    #[error("L2 table offset {offset:#x} unaligned (L1 index: {index:#x})")]
+    UnalignedL2Table {
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// The index of its entry in the L1 table.
+        index: u64,
+    },
+    /// A cluster of zeros, in a version that has none.
+    #[error(
+        "Zero cluster entry found in pre-v3 image (L2 offset: {table:#x}, L2 index: {index:#x})"
+    )]
+    ZeroInVersion2 {
+        /// Where the L2 table is, in bytes.
+        table: u64,
+        /// The index of the entry.
+        index: u64,
+    },
+    /// A compressed cluster, where the data is in another file.
+    #[error(
+        "Compressed cluster entry found in image with external data file (L2 offset: {table:#x}, \
+         L2 index: {index:#x})"
+    )]
+    CompressedInDataFile {
+        /// Where the L2 table is, in bytes.
+        table: u64,
+        /// The index of the entry.
+        index: u64,
+    },
+    /// A cluster of the file does not start at a multiple of its size.
+    #[error(
+        "Cluster allocation offset {offset:#x} unaligned (L2 offset: {table:#x}, L2 index: \
+         {index:#x})"
+    )]
+    UnalignedCluster {
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// Where the L2 table is, in bytes.
+        table: u64,
+        /// The index of the entry.
+        index: u64,
+    },
+    /// A cluster is not where it has to be in a file with the data.
+    #[error(
+        "External data file host cluster offset {offset:#x} does not match guest cluster offset: \
+         {start:#x}, L2 index: {index:#x})"
+    )]
+    MovedInDataFile {
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// Where it starts on the disk, in bytes.
+        start: u64,
+        /// The index of the entry.
+        index: u64,
+    },
+    /// Subclusters that have data and are zeros, or have data nowhere.
+    #[error("Invalid cluster entry found (L2 offset: {table:#x}, L2 index: {index:#x})")]
+    InvalidEntry {
+        /// Where the L2 table is, in bytes.
+        table: u64,
+        /// The index of the entry.
+        index: u64,
+    },
     /// The image has fewer references.
     #[error("the image does not refer to a file number {index}")]
     NoSuchReference {
@@ -244,6 +320,9 @@ impl FormatError for Qcow2Error {
             | Self::BackingNameTooLong
             | Self::TooMuchSnapshotExtra { .. }
             | Self::SnapshotTableTooBig
+            | Self::NoSuchSnapshot
+            | Self::Encrypted
+            | Self::NoDataFile
             | Self::NoSuchReference { .. } => ErrorKind::Unsupported,
             Self::HeaderTooShort
             | Self::HeaderTooLong
@@ -268,7 +347,14 @@ impl FormatError for Qcow2Error {
             | Self::BrokenBitmapDirectory
             | Self::MoreBitmaps
             | Self::FewerBitmaps
-            | Self::InvalidBitmap { .. } => ErrorKind::Corrupt,
+            | Self::InvalidBitmap { .. }
+            | Self::UnalignedL2Table { .. }
+            | Self::ZeroInVersion2 { .. }
+            | Self::CompressedInDataFile { .. }
+            | Self::UnalignedCluster { .. }
+            | Self::MovedInDataFile { .. }
+            | Self::InvalidEntry { .. } => ErrorKind::Corrupt,
+            Self::SnapshotTable(error) => error.kind(),
         }
     }
 }

@@ -13,7 +13,7 @@
 //!
 //! Reading order: [`header`] and [`feature`] (what is at the start), [`layout`] (the
 //! same, checked), [`extension`], [`encryption`], [`snapshot`], [`bitmap`], then
-//! [`image`].
+//! [`image`] and [`reader`] (where the bytes of the disk are).
 
 pub mod bitmap;
 pub mod encryption;
@@ -23,6 +23,7 @@ pub mod feature;
 pub mod header;
 pub mod image;
 pub mod layout;
+pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 pub mod snapshot;
