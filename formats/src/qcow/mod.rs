@@ -9,11 +9,13 @@
 //! the description here. Versions 2 and 3 have the same magic, another header and
 //! a module of their own: [`qcow2`].
 //!
-//! Reading order: [`header`], then [`image`].
+//! Reading order: [`header`], [`image`], then [`reader`] (where the bytes of the disk
+//! are).
 
 pub mod error;
 pub mod header;
 pub mod image;
+pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 
@@ -24,7 +26,7 @@ pub use error::QcowError;
 
 use crate::error::Error;
 use crate::image::Image;
-use crate::storage::{Storage, WholeSectors};
+use crate::storage::Storage;
 use crate::{Confidence, Format, Probe, qcow2};
 use image::QcowImage;
 
@@ -42,7 +44,7 @@ impl Format for Qcow {
     }
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
-        Ok(Box::new(QcowImage::open(&WholeSectors::new(storage))?))
+        Ok(Box::new(QcowImage::open(storage)?))
     }
 }
 
