@@ -38,6 +38,22 @@ pub enum QedError {
     /// The disk is larger than one can be.
     #[error("Could not refresh total sector count: File too large")]
     DiskTooLarge,
+    /// An L2 table is not where a table can be.
+    #[error("L2 table {index} lies at {offset}, where none can be")]
+    MisplacedTable {
+        /// The index of its entry in the L1 table.
+        index: u64,
+        /// Where it starts, in bytes.
+        offset: u64,
+    },
+    /// A cluster is not where one can be.
+    #[error("cluster {cluster} of the disk lies at {offset}, where none can be")]
+    MisplacedCluster {
+        /// Its number.
+        cluster: u64,
+        /// Where it starts, in bytes.
+        offset: u64,
+    },
 }
 
 impl FormatError for QedError {
@@ -52,7 +68,9 @@ impl FormatError for QedError {
             | Self::ImageSize
             | Self::TableOffset
             | Self::HeaderTooLarge
-            | Self::BackingNameOffset => ErrorKind::Corrupt,
+            | Self::BackingNameOffset
+            | Self::MisplacedTable { .. }
+            | Self::MisplacedCluster { .. } => ErrorKind::Corrupt,
         }
     }
 }

@@ -12,12 +12,13 @@
 //! the specification here.
 //!
 //! Reading order: [`header`] (what the file starts with, and the checks),
-//! [`image`] (what is said of it), [`error`] (what can be wrong), `sample` (how
+//! [`image`] (what is said of it), [`reader`] (where the bytes of the disk are), [`error`] (what can be wrong), `sample` (how
 //! tests make one).
 
 pub mod error;
 pub mod header;
 pub mod image;
+pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 
@@ -31,6 +32,7 @@ use crate::image::Image;
 use crate::storage::{self, Storage, WholeSectors};
 use crate::{Confidence, Format, Probe};
 use header::Header;
+use image::QedImage;
 
 /// The QED format.
 #[derive(Debug)]
@@ -46,9 +48,10 @@ impl Format for Qed {
     }
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
-        let file = WholeSectors::new(storage);
-        let header: Header = storage::read_padded(&file, 0)?;
-        Ok(Box::new(header.image(&file)?))
+        let file: Rc<dyn Storage> = Rc::new(WholeSectors::new(storage));
+        let header: Header = storage::read_padded(file.as_ref(), 0)?;
+        let layout = header.layout(file.as_ref())?;
+        Ok(Box::new(QedImage { file, layout }))
     }
 }
 
