@@ -6,12 +6,14 @@ use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use ruzstd::encoding::CompressionLevel;
+
 use crate::codec::Decoder;
 use crate::error::Error;
 use crate::extent::{Compressed, Content, File, Place};
 use crate::image::Image;
 use crate::storage::{Storage, StorageError, read_at_padded};
-use crate::writer::{Output, Writer};
+use crate::writer::{Encoding, Output, Writer};
 
 /// A disk: an image, its files, and what is underneath.
 pub struct Disk {
@@ -120,7 +122,7 @@ impl Files {
     }
 
     /// Has an image made with a disk of these bytes: parts of them that are not zeros
-    /// are written, `granularity` bytes at a time.
+    /// are written, `granularity` bytes at a time, or by units if they are compressed.
     ///
     /// # Errors
     ///
@@ -131,17 +133,47 @@ impl Files {
         disk: &[u8],
         granularity: usize,
     ) -> Result<(), Error> {
+        let encoding = writer.encoding();
+        let unit = usize::try_from(writer.unit()).map_err(|_| StorageError::InputOutput)?;
+        let granularity = if encoding.is_some() { unit } else { granularity };
         let mut offset = 0_u64;
         for piece in disk.chunks(granularity) {
             if piece.iter().any(|byte| *byte != 0) {
-                self.write_data(writer, offset, piece)?;
+                match encoding {
+                    None => self.write_data(writer, offset, piece)?,
+                    Some(encoding) => self.store_unit(writer, offset, piece, encoding)?,
+                }
             }
             offset = offset.saturating_add(piece.len() as u64);
         }
         writer.finish(self)
     }
 
-    fn write_data(
+    /// Compresses a unit and has it stored. The last one of a disk is filled up with
+    /// zeros.
+    fn store_unit(
+        &mut self,
+        writer: &mut dyn Writer,
+        offset: u64,
+        piece: &[u8],
+        encoding: Encoding,
+    ) -> Result<(), Error> {
+        let mut unit = piece.to_vec();
+        unit.resize(usize::try_from(writer.unit()).unwrap_or(piece.len()), 0);
+        let bytes = compress(encoding, &unit);
+        if encoding == Encoding::Zlib || bytes.len() < unit.len() {
+            writer.store(offset, &bytes, self)
+        } else {
+            self.write_data(writer, offset, piece)
+        }
+    }
+
+    /// Has room made for data, and puts it there.
+    ///
+    /// # Errors
+    ///
+    /// If the writer fails.
+    pub fn write_data(
         &mut self,
         writer: &mut dyn Writer,
         offset: u64,
@@ -162,6 +194,18 @@ impl Files {
         Ok(())
     }
 }
+
+/// Compresses a unit.
+fn compress(encoding: Encoding, unit: &[u8]) -> Vec<u8> {
+    match encoding {
+        Encoding::Deflate => miniz_oxide::deflate::compress_to_vec(unit, LEVEL),
+        Encoding::Zlib => miniz_oxide::deflate::compress_to_vec_zlib(unit, LEVEL),
+        Encoding::Zstandard => ruzstd::encoding::compress_to_vec(unit, CompressionLevel::Fastest),
+    }
+}
+
+/// How hard the tests try to compress: as zlib does.
+const LEVEL: u8 = 6;
 
 /// The unit of writes in bytes.
 const SECTOR: usize = 512;
