@@ -284,6 +284,99 @@ pub enum Qcow2Error {
         /// The index of the entry.
         index: u64,
     },
+    /// An option has a value that it cannot have.
+    #[error("Parameter '{parameter}' does not accept value '{value}'")]
+    NotAccepted {
+        /// The option, as qemu's interface calls it.
+        parameter: &'static str,
+        /// The value.
+        value: String,
+    },
+    /// The same, as it is said when an image is measured.
+    #[error("invalid parameter value: {value}")]
+    InvalidValue {
+        /// The value.
+        value: String,
+    },
+    /// A compatibility level that is none.
+    #[error("Invalid compatibility level: '{level}'")]
+    CompatibilityLevel {
+        /// What is in its place.
+        level: String,
+    },
+    /// An image is to be encrypted.
+    #[error("encrypted qcow2 images cannot be made")]
+    EncryptedCreation,
+    /// Something is wanted that version 2 has not.
+    #[error(
+        "{what} only supported with compatibility level 1.1 and above (use version=v3 or greater)"
+    )]
+    NeedsVersion3 {
+        /// What, with its verb.
+        what: String,
+    },
+    /// Clusters cannot have such a size.
+    #[error("Cluster size must be a power of two between 512 and 2048k")]
+    ClusterSize,
+    /// Clusters are too small to have subclusters.
+    #[error("Extended L2 entries are only supported with cluster sizes of at least {least} bytes")]
+    ClusterSizeExtended {
+        /// The least size in bytes.
+        least: u64,
+    },
+    /// All clusters get room, and would hide the backing file.
+    #[error(
+        "Backing file and preallocation can only be used at the same time if extended_l2 is on"
+    )]
+    PreallocatedOnBacking,
+    /// There is a format of a backing file, and no backing file.
+    #[error("Backing format cannot be used without backing file")]
+    FormatWithoutBacking,
+    /// Reference counts cannot have such a width.
+    #[error("Refcount width must be a power of two and may not exceed 64 bits")]
+    RefcountBits,
+    /// Reference counts have another width than those of version 2.
+    #[error(
+        "Different refcount widths than 16 bits require compatibility level 1.1 or above (use \
+         {hint} or greater)"
+    )]
+    RefcountBitsInVersion2 {
+        /// What can be done.
+        hint: &'static str,
+    },
+    /// The file with the data is to be raw, and there is none.
+    #[error("data-file-raw requires data-file")]
+    RawWithoutDataFile,
+    /// A raw file with the data cannot let anything through.
+    #[error("Backing file and data-file-raw cannot be used at the same time")]
+    RawOnBacking,
+    /// A compressed cluster has not the room of a whole one.
+    #[error("Compression and preallocation not supported at the same time")]
+    CompressedAndPreallocated,
+    /// The disk needs an L1 table that is longer than one can be.
+    #[error(
+        "The image size is too large for file format 'qcow2' (try using a larger cluster size)"
+    )]
+    SizeTooLarge,
+    /// The same, as it is said when an image is measured.
+    #[error("The image size is too large (try using a larger cluster size)")]
+    MeasuredSizeTooLarge,
+    /// The name of the file with the data does not fit into the first cluster.
+    #[error("Could not update qcow2 header: No space left on device")]
+    HeaderFull,
+    /// The name of the backing file does not fit into the first cluster.
+    #[error("Could not assign backing file '{name}' with format '{format}': {reason}")]
+    BackingNotAssigned {
+        /// Its name.
+        name: String,
+        /// Its format.
+        format: String,
+        /// What the system calls it.
+        reason: &'static str,
+    },
+    /// The file gets longer than what its reference counts, or its tables, can say.
+    #[error("File too large")]
+    FileTooLarge,
     /// The image has fewer references.
     #[error("the image does not refer to a file number {index}")]
     NoSuchReference {
@@ -323,6 +416,25 @@ impl FormatError for Qcow2Error {
             | Self::NoSuchSnapshot
             | Self::Encrypted
             | Self::NoDataFile
+            | Self::NotAccepted { .. }
+            | Self::InvalidValue { .. }
+            | Self::CompatibilityLevel { .. }
+            | Self::EncryptedCreation
+            | Self::NeedsVersion3 { .. }
+            | Self::ClusterSize
+            | Self::ClusterSizeExtended { .. }
+            | Self::PreallocatedOnBacking
+            | Self::FormatWithoutBacking
+            | Self::RefcountBits
+            | Self::RefcountBitsInVersion2 { .. }
+            | Self::RawWithoutDataFile
+            | Self::RawOnBacking
+            | Self::CompressedAndPreallocated
+            | Self::SizeTooLarge
+            | Self::MeasuredSizeTooLarge
+            | Self::HeaderFull
+            | Self::BackingNotAssigned { .. }
+            | Self::FileTooLarge
             | Self::NoSuchReference { .. } => ErrorKind::Unsupported,
             Self::HeaderTooShort
             | Self::HeaderTooLong
