@@ -12,8 +12,9 @@
 //! the specification here.
 //!
 //! Reading order: [`header`] (what the file starts with, and the checks),
-//! [`image`] (what is said of it), [`reader`] (where the bytes of the disk are), [`error`] (what can be wrong), `sample` (how
-//! tests make one).
+//! [`image`] (what is said of it), [`reader`] (where the bytes of the disk are),
+//! [`writer`] (how one is made), [`error`] (what can be wrong), `sample` (how tests make
+//! one).
 
 pub mod error;
 pub mod header;
@@ -21,18 +22,22 @@ pub mod image;
 pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
+pub mod writer;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 
 pub use error::QedError;
 
+use crate::creation::Creation;
 use crate::error::Error;
 use crate::image::Image;
 use crate::storage::{self, Storage, WholeSectors};
+use crate::writer::Writer;
 use crate::{Confidence, Format, Probe};
 use header::Header;
 use image::QedImage;
+use writer::QedWriter;
 
 /// The QED format.
 #[derive(Debug)]
@@ -52,6 +57,10 @@ impl Format for Qed {
         let header: Header = storage::read_padded(file.as_ref(), 0)?;
         let layout = header.layout(file.as_ref())?;
         Ok(Box::new(QedImage { file, layout }))
+    }
+
+    fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
+        Ok(Box::new(QedWriter::new(creation)?))
     }
 }
 
