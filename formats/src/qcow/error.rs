@@ -45,6 +45,12 @@ pub enum QcowError {
     /// The content cannot be read without a key.
     #[error("Parameter 'encrypt.key-secret' is required for cipher")]
     Encrypted,
+    /// A new image has no disk.
+    #[error("Image size is too small, cannot be zero length")]
+    NoSize,
+    /// A new image is to be encrypted.
+    #[error("encrypted qcow images cannot be made")]
+    EncryptedCreation,
     /// An L2 table lies where no file reaches.
     #[error("L2 table {index} lies at {offset}, where no file reaches")]
     TableOutOfReach {
@@ -78,7 +84,9 @@ impl FormatError for QcowError {
             Self::UnsupportedVersion { .. }
             | Self::UnsupportedEncryption
             | Self::TooLarge
-            | Self::Encrypted => ErrorKind::Unsupported,
+            | Self::Encrypted
+            | Self::NoSize
+            | Self::EncryptedCreation => ErrorKind::Unsupported,
             Self::TooSmall
             | Self::ClusterSize
             | Self::L2TableSize

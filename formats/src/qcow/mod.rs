@@ -9,8 +9,8 @@
 //! the description here. Versions 2 and 3 have the same magic, another header and
 //! a module of their own: [`qcow2`].
 //!
-//! Reading order: [`header`], [`image`], then [`reader`] (where the bytes of the disk
-//! are).
+//! Reading order: [`header`], [`image`], [`reader`] (where the bytes of the disk
+//! are), then [`writer`] (how one is made).
 
 pub mod error;
 pub mod header;
@@ -18,17 +18,21 @@ pub mod image;
 pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
+pub mod writer;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 
 pub use error::QcowError;
 
+use crate::creation::Creation;
 use crate::error::Error;
 use crate::image::Image;
 use crate::storage::Storage;
+use crate::writer::Writer;
 use crate::{Confidence, Format, Probe, qcow2};
 use image::QcowImage;
+use writer::QcowWriter;
 
 /// The qcow format.
 #[derive(Debug)]
@@ -45,6 +49,10 @@ impl Format for Qcow {
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
         Ok(Box::new(QcowImage::open(storage)?))
+    }
+
+    fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
+        Ok(Box::new(QcowWriter::new(creation)?))
     }
 }
 
