@@ -2,6 +2,9 @@
 //! its images. What is on a disk is for qemu-img to say or, where that is wrong, for
 //! another image.
 
+pub mod qcow;
+pub mod qcow2;
+pub mod qed;
 pub mod raw;
 pub mod vdi;
 
