@@ -89,15 +89,15 @@ impl Rig {
     ) -> Result<Outcome, RunError> {
         let endless = [SelfTest::Spin, SelfTest::ReadForever, SelfTest::TalkForever];
         let budget = if endless.contains(&test) {
-            Budget { time: Duration::from_secs(1), replies: u64::MAX }
+            Budget { time: Duration::from_secs(1), is_renewed: false, replies: u64::MAX }
         } else {
-            Budget { time: PATIENCE, replies: 1 << 20 }
+            Budget { time: PATIENCE, is_renewed: false, replies: 1 << 20 }
         };
         let job = Job {
             image: &self.image,
             operation: Operation::SelfTest(test),
             files: vec![HostFile::open(&self.place.file("disk")).unwrap()],
-            memory_end: 64 << 20,
+            memory_end: 96 << 20,
             budget,
         };
         machine.backend().run(job, counter)
@@ -146,8 +146,8 @@ fn a_guest_that_says_too_much_is_stopped() {
             image: &rig.image,
             operation: Operation::SelfTest(SelfTest::Console),
             files: vec![HostFile::open(&rig.place.file("disk")).unwrap()],
-            memory_end: 64 << 20,
-            budget: Budget { time: PATIENCE, replies: 10_000 },
+            memory_end: 96 << 20,
+            budget: Budget { time: PATIENCE, is_renewed: false, replies: 10_000 },
         };
         let error = machine.backend().run(job, &mut Counter::default()).unwrap_err();
         assert!(error.to_string().contains("its replies exceed 10000 bytes"), "{error}");
@@ -163,8 +163,8 @@ fn a_guest_that_takes_too_long_is_stopped() {
             image: &rig.image,
             operation: Operation::SelfTest(SelfTest::Pass),
             files: vec![],
-            memory_end: 64 << 20,
-            budget: Budget { time: Duration::ZERO, replies: 10_000 },
+            memory_end: 96 << 20,
+            budget: Budget { time: Duration::ZERO, is_renewed: false, replies: 10_000 },
         };
         let error = machine.backend().run(job, &mut Counter::default()).unwrap_err();
         assert!(error.to_string().contains("it was not done after 0 seconds"), "{error}");
@@ -180,8 +180,8 @@ fn the_image_of_the_command_has_no_self_tests() {
             image: &image,
             operation: Operation::SelfTest(SelfTest::Panic),
             files: vec![],
-            memory_end: 64 << 20,
-            budget: Budget { time: PATIENCE, replies: 10_000 },
+            memory_end: 96 << 20,
+            budget: Budget { time: PATIENCE, is_renewed: false, replies: 10_000 },
         };
         let error = machine.backend().run(job, &mut Counter::default()).unwrap_err();
         assert_eq!(error.to_string(), "this image has no self-tests");

@@ -69,6 +69,126 @@ fn extents_cover_the_disk(image: &dyn Image) -> Result<(), String> {
     Ok(())
 }
 
+/// Writes at random, whole and compressed, zeros, and gives back, and then reads.
+fn judge_random(format: &str, options: &str, commands: &[&str]) {
+    for seed in 1..=2_u64 {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut next = |limit: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % limit
+        };
+        let place = Place::new();
+        let sectors = 2000 + next(9000);
+        let size = (sectors * 512).to_string();
+        let mut create = vec!["create", "-f", format];
+        create.extend(if options.is_empty() { vec![] } else { vec!["-o", options] });
+        create.extend(["a", &size]);
+        place.must("qemu-img", &create);
+        let mut arguments = vec!["-f".to_owned(), format.to_owned()];
+        for number in 0..40 {
+            let command = commands[usize::try_from(next(commands.len() as u64)).unwrap()];
+            let (unit, most) = if command.contains("-c") { (128, 1) } else { (1, 300) };
+            let start = next(sectors / unit) * unit;
+            let length = (unit + next(most) / unit * unit).min(sectors - start);
+            let command = command.replace('?', &(1 + number).to_string());
+            arguments.push("-c".to_owned());
+            arguments.push(format!("{command} {} {}", start * 512, length * 512));
+        }
+        arguments.push("a".to_owned());
+        // Some can fail: a compressed cluster takes the place of no other.
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let _ = tests::tool::run("qemu-io".as_ref(), &arguments, place.path(), &[]);
+        place.must("qemu-img", &["convert", "-f", format, "-O", "raw", "a", "truth"]);
+        let disk = native::open(&place, "a", Some(format)).unwrap();
+        extents_cover_the_disk(disk.image.as_ref()).unwrap();
+        let complaint = difference(
+            &native::content(&disk).unwrap(),
+            &std::fs::read(place.file("truth")).unwrap(),
+        );
+        assert_eq!(complaint, None, "{format} {options} {seed}");
+    }
+}
+
+/// What qemu-io can do to a disk; the question mark is for a byte.
+const COMMANDS: [&str; 5] = ["write -P ?", "write -P ?", "write -c -P ?", "write -z", "discard"];
+
+#[test]
+fn qcow2() {
+    judge(sources::qcow2::SOURCES);
+}
+
+#[test]
+fn qcow2_at_random() {
+    for options in [
+        "cluster_size=65536",
+        "cluster_size=512",
+        "cluster_size=4096,compat=0.10",
+        "extended_l2=on,cluster_size=16384",
+        "extended_l2=on,compression_type=zstd",
+        "cluster_size=2097152",
+    ] {
+        judge_random("qcow2", options, &COMMANDS);
+    }
+    judge_random("qcow2", "data_file=data", &["write -P ?", "write -z", "discard"]);
+}
+
+#[test]
+fn qcow2_snapshots() {
+    use formats::image::SnapshotChoice;
+    let place = Place::new();
+    let truth = |bytes: u8, size: usize| vec![bytes; size];
+    place.must("qemu-img", &["create", "-f", "qcow2", "a.qcow2", "1M"]);
+    for (fill, name, size) in [(1, "one", "2M"), (2, "two", "3M"), (3, "1", "3M")] {
+        let command = format!("write -P {fill} 0 1M");
+        place.must("qemu-io", &["-f", "qcow2", "-c", &command, "a.qcow2"]);
+        place.must("qemu-img", &["snapshot", "-c", name, "a.qcow2"]);
+        place.must("qemu-img", &["resize", "-f", "qcow2", "a.qcow2", size]);
+    }
+    place.must("qemu-io", &["-f", "qcow2", "-c", "write -P 4 0 3M", "a.qcow2"]);
+    let mut disk = native::open(&place, "a.qcow2", None).unwrap();
+    assert_eq!(native::content(&disk).unwrap(), truth(4, 3 << 20));
+    let active = disk.image;
+    // Ids come before names.
+    for (wanted, fill, size) in [("one", 1, 1), ("1", 1, 1), ("two", 2, 2), ("3", 3, 3)] {
+        let choice = SnapshotChoice::Either(wanted.as_bytes().to_vec());
+        disk.image = active.snapshot(&choice).unwrap();
+        extents_cover_the_disk(disk.image.as_ref()).unwrap();
+        // It is as large as it was, while qemu-img makes it as large as the disk is now.
+        let mut expected = truth(fill, 1 << 20);
+        expected.resize(size << 20, 0);
+        assert_eq!(difference(&native::content(&disk).unwrap(), &expected), None, "{wanted}");
+        place.must("qemu-img", &["convert", "-l", wanted, "-O", "raw", "a.qcow2", "b.raw"]);
+        expected.resize(3 << 20, 0);
+        let qemu = std::fs::read(place.file("b.raw")).unwrap();
+        assert_eq!(difference(&qemu, &expected), None, "{wanted}");
+    }
+}
+
+#[test]
+fn qcow() {
+    judge(sources::qcow::SOURCES);
+}
+
+#[test]
+fn qcow_at_random() {
+    // Its clusters are smaller than what is compressed here at a time.
+    judge_random("qcow", "", &["write -P ?", "write -z"]);
+}
+
+#[test]
+fn qed() {
+    judge(sources::qed::SOURCES);
+}
+
+#[test]
+fn qed_at_random() {
+    for options in ["cluster_size=65536", "cluster_size=4096,table_size=2"] {
+        judge_random("qed", options, &["write -P ?", "write -z"]);
+    }
+}
+
 #[test]
 fn bochs() {
     judge(sources::bochs::SOURCES);

@@ -5,6 +5,8 @@ use std::fs;
 use std::slice::from_ref;
 
 use formats::creation::{Options, Value};
+use formats::extent::File;
+use formats::qcow2::measure;
 use formats::whole::Files;
 use formats::{Creation, Writer};
 use tests::{Place, native};
@@ -12,13 +14,11 @@ use tests::{Place, native};
 /// A way of making an image: the format, and its options.
 type Way<'a> = (&'a str, &'a [(&'a str, Value)]);
 
-/// An option that is text.
-fn text(word: &str) -> Value {
-    Value::Text(word.into())
-}
-
 /// The sizes of disks in bytes.
 const SIZES: [usize; 6] = [0, 512, 4096, 65_536 + 512, (5 << 20) + 1536, 20 << 20];
+
+/// Some of them, for what there are many ways of.
+const SOME_SIZES: [usize; 3] = [0, 65_536 + 512, (5 << 20) + 1536];
 
 /// How much is written at a time, in bytes.
 const GRANULARITIES: [usize; 3] = [512, 4096, 3 << 20];
@@ -45,11 +45,12 @@ fn disk(size: usize) -> Vec<u8> {
 
 /// Makes images of every size in every way, and then says what was wrong with all.
 fn judge(ways: &[Way<'_>], has_check: bool) {
-    judge_sizes(ways, has_check, &SIZES);
+    judge_sizes(ways, has_check, &SIZES, false);
 }
 
-/// The same for other sizes.
-fn judge_sizes(ways: &[Way<'_>], has_check: bool, sizes: &[usize]) {
+/// Makes images of these sizes in every way, perhaps compressed, and then says what was
+/// wrong with all.
+fn judge_sizes(ways: &[Way<'_>], has_check: bool, sizes: &[usize], compress: bool) {
     let mut complaints = Vec::new();
     for (format, options) in ways {
         let mut set = Options::default();
@@ -57,9 +58,15 @@ fn judge_sizes(ways: &[Way<'_>], has_check: bool, sizes: &[usize]) {
         // qemu-img makes an empty VMDK, and then cannot open it.
         for size in sizes.iter().copied().filter(|size| *size > 0 || *format != "vmdk") {
             for granularity in GRANULARITIES {
+                // What is compressed comes by units.
+                if compress && granularity != GRANULARITIES[0] {
+                    continue;
+                }
                 let place = Place::new();
                 let disk = disk(size);
-                let made = native::make(&place, "image.x", format, &set, &disk, granularity);
+                let creation = Creation { compress, ..native::creation("image.x", &set, &disk) };
+                let made =
+                    native::make_of(&place, "image.x", format, &creation, &disk, granularity);
                 let verdict = made.and_then(|size| {
                     // What the size was rounded up by is zeros.
                     let size = usize::try_from(size).expect("a small size");
@@ -98,6 +105,278 @@ fn verdict(place: &Place, format: &str, has_check: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// Text, as the value of an option.
+fn text(text: &str) -> Value {
+    Value::Text(text.as_bytes().to_vec())
+}
+
+/// Options, by their names.
+fn options(set: &[(&str, Value)]) -> Options {
+    let mut options = Options::default();
+    set.iter().for_each(|(name, value)| options.set(name, value.clone()));
+    options
+}
+
+/// Makes an image on top of another, with units that have data, are zeros, or let
+/// through what is underneath, and compares.
+fn judge_on_backing(format: &str, set: &[(&str, Value)], has_check: bool) {
+    let place = Place::new();
+    let base = disk(3 << 20).iter().map(|byte| byte | 1).collect::<Vec<u8>>();
+    place.write("base.raw", &base);
+    let mut options = options(set);
+    options.set("backing_file", text("base.raw"));
+    options.set("backing_fmt", text("raw"));
+    let size = (3 << 20) - 1536;
+    let mut expected = base[..size].to_vec();
+    let creation = native::creation("image.x", &options, &expected);
+    let mut writer = formats::by_name(format).unwrap().create(&creation).unwrap();
+    let mut files = Files::default();
+    let unit = usize::try_from(writer.unit()).unwrap();
+    // Units get longer, so that there are not too many, and all cases of neighbours.
+    let (mut offset, mut number) = (0, 0);
+    while offset < size {
+        let end = (offset + unit * (1 + number / 12 * 3)).min(size);
+        match [0, 1, 2, 0, 2, 1, 1, 0, 0, 2, 2][number % 11] {
+            0 => {}
+            1 => {
+                let data = vec![u8::try_from(number % 250).unwrap() + 2; end - offset];
+                expected[offset..end].copy_from_slice(&data);
+                files.write_data(writer.as_mut(), offset as u64, &data).unwrap();
+            }
+            _ => {
+                expected[offset..end].fill(0);
+                let length = (end - offset) as u64;
+                writer.zero(offset as u64, length, &mut files).unwrap();
+            }
+        }
+        (offset, number) = (end, number + 1);
+    }
+    writer.finish(&mut files).unwrap();
+    assert!(files.file(File::Own).len() as u64 <= writer.longest(File::Own));
+    place.write("image.x", files.file(File::Own));
+    place.write("data", files.file(File::Other(0)));
+    place.write("disk.raw", &expected);
+    verdict(&place, format, has_check).unwrap_or_else(|complaint| {
+        panic!("{format} {set:?}: {complaint}");
+    });
+}
+
+/// An image without data is that of qemu-img to the byte.
+fn judge_empty(format: &str, qemu: &str, set: &[(&str, Value)], size: u64) {
+    let place = Place::new();
+    let bytes = size.to_string();
+    let mut arguments = vec!["create", "-q", "-f", format];
+    arguments.extend(if qemu.is_empty() { vec![] } else { vec!["-o", qemu] });
+    arguments.extend(["-u", "a", &bytes]);
+    place.must("qemu-img", &arguments);
+    let creation = Creation { size, options: options(set), ..Creation::default() };
+    let mut writer = formats::by_name(format).unwrap().create(&creation).unwrap();
+    let mut files = Files::default();
+    writer.finish(&mut files).unwrap();
+    let expected = std::fs::read(place.file("a")).unwrap();
+    let made = files.file(File::Own);
+    // What is written by whole sectors may be longer, by zeros.
+    let length = made.len().max(expected.len());
+    let padded = |bytes: &[u8]| [bytes, &vec![0; length - bytes.len()]].concat();
+    let difference = padded(made).iter().zip(padded(&expected)).position(|(a, b)| *a != b);
+    assert_eq!(difference, None, "{format} {qemu} {size}");
+    assert!(made.len().abs_diff(expected.len()) < 512, "{} {}", made.len(), expected.len());
+}
+
+#[test]
+fn qcow2() {
+    let number = Value::Number;
+    let on = Value::Flag(true);
+    judge(&[("qcow2", &[])], true);
+    judge_sizes(
+        &[
+            ("qcow2", &[("compat", text("0.10"))]),
+            ("qcow2", &[("compat", text("v3")), ("lazy_refcounts", on.clone())]),
+            ("qcow2", &[("cluster_size", number(512))]),
+            ("qcow2", &[("cluster_size", number(4096)), ("refcount_bits", number(1))]),
+            ("qcow2", &[("cluster_size", number(512)), ("refcount_bits", number(64))]),
+            ("qcow2", &[("cluster_size", number(2 << 20)), ("refcount_bits", number(8))]),
+            ("qcow2", &[("extended_l2", on.clone())]),
+            ("qcow2", &[("extended_l2", on.clone()), ("cluster_size", number(16384))]),
+            ("qcow2", &[("preallocation", text("metadata"))]),
+            ("qcow2", &[("preallocation", text("falloc")), ("cluster_size", number(4096))]),
+            ("qcow2", &[("preallocation", text("full")), ("extended_l2", on.clone())]),
+            ("qcow2", &[("data_file", text("data"))]),
+            ("qcow2", &[("data_file", text("data")), ("data_file_raw", on.clone())]),
+            ("qcow2", &[("data_file", text("data")), ("extended_l2", on)]),
+        ],
+        true,
+        &SOME_SIZES,
+        false,
+    );
+}
+
+#[test]
+fn qcow2_compressed() {
+    let number = Value::Number;
+    let zstd = || ("compression_type", text("zstd"));
+    let on = || Value::Flag(true);
+    judge_sizes(
+        &[
+            ("qcow2", &[]),
+            ("qcow2", &[zstd()]),
+            ("qcow2", &[("compat", text("0.10")), ("cluster_size", number(512))]),
+            ("qcow2", &[("cluster_size", number(512)), ("refcount_bits", number(64))]),
+            ("qcow2", &[("cluster_size", number(4096)), ("refcount_bits", number(1))]),
+            ("qcow2", &[("cluster_size", number(65_536)), ("refcount_bits", number(2)), zstd()]),
+            ("qcow2", &[("cluster_size", number(2 << 20)), zstd()]),
+            ("qcow2", &[("extended_l2", on()), ("cluster_size", number(16384))]),
+        ],
+        true,
+        &SOME_SIZES,
+        true,
+    );
+}
+
+#[test]
+fn qcow2_on_another_image() {
+    let number = Value::Number;
+    let on = || Value::Flag(true);
+    for set in [
+        &[][..],
+        &[("cluster_size", number(512))],
+        &[("compat", text("0.10")), ("cluster_size", number(4096))],
+        &[("extended_l2", on())],
+        &[("extended_l2", on()), ("cluster_size", number(16384))],
+        &[("extended_l2", on()), ("preallocation", text("metadata"))],
+        &[("data_file", text("data"))],
+        &[("data_file", text("data")), ("extended_l2", on())],
+    ] {
+        judge_on_backing("qcow2", set, true);
+    }
+}
+
+#[test]
+fn qcow2_without_data() {
+    let number = Value::Number;
+    let on = || Value::Flag(true);
+    for (qemu, set) in [
+        ("", &[][..]),
+        ("compat=0.10", &[("compat", text("0.10"))]),
+        (
+            "cluster_size=4K,refcount_bits=1",
+            &[("cluster_size", number(4096)), ("refcount_bits", number(1))],
+        ),
+        (
+            "cluster_size=2M,refcount_bits=64",
+            &[("cluster_size", number(2 << 20)), ("refcount_bits", number(64))],
+        ),
+        ("extended_l2=on,lazy_refcounts=on", &[("extended_l2", on()), ("lazy_refcounts", on())]),
+        ("compression_type=zstd", &[("compression_type", text("zstd"))]),
+        ("data_file=d", &[("data_file", text("d"))]),
+        (
+            "backing_file=base,backing_fmt=raw",
+            &[("backing_file", text("base")), ("backing_fmt", text("raw"))],
+        ),
+    ] {
+        for size in [0, 512, 1 << 20, (1 << 30) + 512] {
+            judge_empty("qcow2", qemu, set, size);
+        }
+    }
+    // There is no limit below the largest L1 table.
+    judge_empty("qcow2", "", &[], 8 << 40);
+}
+
+#[test]
+fn qcow2_is_measured() {
+    let number = Value::Number;
+    let on = || Value::Flag(true);
+    let place = Place::new();
+    let source = disk((5 << 20) + 1536);
+    place.write("a.raw", &source);
+    let said = |arguments: &[&str]| {
+        let said = place.qemu_img(arguments);
+        if said.success() { said.stdout } else { said.stderr }
+    };
+    let print = |measured: Result<measure::Measure, formats::qcow2::Qcow2Error>| match measured {
+        Ok(measured) => {
+            let bitmaps = measured.bitmaps.map(|bytes| format!("bitmaps size: {bytes}\n"));
+            format!(
+                "required size: {}\nfully allocated size: {}\n{}",
+                measured.required,
+                measured.fully_allocated,
+                bitmaps.unwrap_or_default()
+            )
+        }
+        Err(error) => format!("qemu-img: {error}\n"),
+    };
+    for (qemu, set) in [
+        ("cluster_size=64K", &[][..]),
+        ("compat=0.10", &[("compat", text("0.10"))]),
+        ("compat=v3", &[("compat", text("v3"))]),
+        ("cluster_size=512", &[("cluster_size", number(512))]),
+        ("cluster_size=4M", &[("cluster_size", number(4 << 20))]),
+        (
+            "cluster_size=2M,refcount_bits=64",
+            &[("cluster_size", number(2 << 20)), ("refcount_bits", number(64))],
+        ),
+        ("refcount_bits=3", &[("refcount_bits", number(3))]),
+        ("compat=0.10,refcount_bits=1", &[("compat", text("0.10")), ("refcount_bits", number(1))]),
+        ("extended_l2=on", &[("extended_l2", on())]),
+        (
+            "extended_l2=on,cluster_size=4K",
+            &[("extended_l2", on()), ("cluster_size", number(4096))],
+        ),
+        ("preallocation=metadata", &[("preallocation", text("metadata"))]),
+        ("preallocation=full", &[("preallocation", text("full"))]),
+        ("preallocation=most", &[("preallocation", text("most"))]),
+        ("backing_file=b", &[("backing_file", text("b"))]),
+    ] {
+        let options = options(set);
+        for size in [0, 512, 1 << 20, (1 << 34) + 512, 1 << 40, 3 << 60] {
+            let bytes = size.to_string();
+            let expected = said(&["measure", "-O", "qcow2", "-o", qemu, "--size", &bytes]);
+            let measured = measure::measure(&measure::Source::Empty(size), &options);
+            assert_eq!(print(measured), expected, "{qemu} {size}");
+        }
+        let expected = said(&["measure", "-O", "qcow2", "-o", qemu, "-f", "raw", "a.raw"]);
+        let measured = measure::cluster_size(&options).and_then(|cluster_size| {
+            let cluster_size = usize::try_from(cluster_size).unwrap();
+            // The file has no holes.
+            let clusters = source.len().div_ceil(cluster_size) as u64;
+            let (size, bitmaps) = (source.len() as u64, None);
+            measure::measure(&measure::Source::Image { size, clusters, bitmaps }, &options)
+        });
+        assert_eq!(print(measured), expected, "{qemu}");
+    }
+}
+
+#[test]
+fn qcow() {
+    judge_sizes(&[("qcow", &[])], false, &SIZES[1..], false);
+    judge_sizes(&[("qcow", &[])], false, &SIZES[1..], true);
+    judge_on_backing("qcow", &[], false);
+    for size in [512, 1 << 20, (300 << 20) + 512, 9 << 30] {
+        judge_empty("qcow", "", &[], size);
+        let set = [("backing_file", text("base"))];
+        judge_empty("qcow", "backing_file=base,backing_fmt=raw", &set, size);
+    }
+}
+
+#[test]
+fn qed() {
+    let sizes = |cluster, table| {
+        [("cluster_size", Value::Number(cluster)), ("table_size", Value::Number(table))]
+    };
+    let (small, large) = (sizes(4096, 2), sizes(1 << 20, 16));
+    judge(&[("qed", &[]), ("qed", &large)], true);
+    // With as many clusters as fill its tables, qemu-img finds a leak in its own images.
+    judge_sizes(&[("qed", &small)], true, &SOME_SIZES, false);
+    judge_on_backing("qed", &[], true);
+    judge_on_backing("qed", &small, true);
+    for size in [0, 512, 1 << 20, (9 << 30) + 512] {
+        judge_empty("qed", "", &[], size);
+        judge_empty("qed", "cluster_size=4K,table_size=16", &sizes(4096, 16), size);
+        let set = [("backing_file", text("base")), ("backing_fmt", text("raw"))];
+        judge_empty("qed", "backing_file=base,backing_fmt=raw", &set, size);
+    }
+}
+
 #[test]
 fn parallels() {
     judge(
@@ -129,7 +408,7 @@ fn vpc() {
     judge(&[("vpc", &[]), ("vpc", &[dynamic, forced.clone()])], false);
     // qemu-img makes fixed disks of no size, but cannot open them.
     let ways = [fixed, forced];
-    judge_sizes(&[("vpc", &ways[..1]), ("vpc", &ways)], false, &SIZES[1..]);
+    judge_sizes(&[("vpc", &ways[..1]), ("vpc", &ways)], false, &SIZES[1..], false);
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub mod codec;
 pub mod contents;
 pub mod creation;
 pub mod dmg;
+mod entries;
 pub mod error;
 pub mod extent;
 pub mod guid;

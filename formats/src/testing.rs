@@ -2,9 +2,11 @@
 
 use std::vec::Vec;
 
+use crate::extent::File;
 use crate::image::Image;
 use crate::probe::HEAD;
 use crate::storage::{Storage, StorageError, check_range};
+use crate::writer::Output;
 use crate::{Confidence, Extent, Format, Probe};
 
 /// How sure a format is of a file with these bytes, and a name with this extension.
@@ -54,6 +56,36 @@ impl Storage for Long {
         let (there, missing) = buffer.split_at_mut(start.len().min(buffer.len()));
         there.copy_from_slice(&start[..there.len()]);
         missing.fill(0);
+        Ok(())
+    }
+}
+
+/// Takes writes and forgets them: what is made can be as large as one likes.
+#[derive(Debug, Default)]
+pub(crate) struct Nowhere {
+    /// The most bytes of a write.
+    pub(crate) longest: usize,
+    /// The end of the last byte that was written.
+    pub(crate) end: u64,
+    /// The final length of the own file in bytes.
+    pub(crate) length: u64,
+}
+
+impl Output for Nowhere {
+    fn write(&mut self, _file: File, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {
+        self.longest = self.longest.max(bytes.len());
+        self.end = self.end.max(offset + bytes.len() as u64);
+        Ok(())
+    }
+
+    fn barrier(&mut self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn set_length(&mut self, file: File, length: u64) -> Result<(), StorageError> {
+        if file == File::Own {
+            self.length = length;
+        }
         Ok(())
     }
 }

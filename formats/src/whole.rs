@@ -6,6 +6,8 @@ use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use ruzstd::encoding::CompressionLevel;
+
 use crate::codec::Decoder;
 use crate::error::Error;
 use crate::extent::{Compressed, Content, File, Place};
@@ -162,12 +164,11 @@ impl Files {
     ) -> Result<(), Error> {
         let mut unit = piece.to_vec();
         unit.resize(usize::try_from(writer.unit()).unwrap_or(piece.len()), 0);
-        match encoding {
-            Encoding::Zlib => {
-                let bytes = miniz_oxide::deflate::compress_to_vec_zlib(&unit, LEVEL);
-                writer.store(offset, &bytes, self)
-            }
-            Encoding::Deflate | Encoding::Zstandard => Err(StorageError::InputOutput.into()),
+        let bytes = compress(encoding, &unit);
+        if encoding == Encoding::Zlib || bytes.len() < unit.len() {
+            writer.store(offset, &bytes, self)
+        } else {
+            self.write_data(writer, offset, piece)
         }
     }
 
@@ -195,6 +196,15 @@ impl Files {
             rest = behind;
         }
         Ok(())
+    }
+}
+
+/// Compresses a unit.
+fn compress(encoding: Encoding, unit: &[u8]) -> Vec<u8> {
+    match encoding {
+        Encoding::Deflate => miniz_oxide::deflate::compress_to_vec(unit, LEVEL),
+        Encoding::Zlib => miniz_oxide::deflate::compress_to_vec_zlib(unit, LEVEL),
+        Encoding::Zstandard => ruzstd::encoding::compress_to_vec(unit, CompressionLevel::Fastest),
     }
 }
 

@@ -7,6 +7,9 @@
 //! - Ranges come in ascending order, each once, and consist of whole sectors of 512
 //!   bytes; only the last may end with the disk.
 //! - What never comes is zeros, or is in the image underneath.
+//! - On top of another image, ranges are whole [units](Writer::unit), but for one that ends
+//!   with the disk: what has room hides what is underneath, all of the unit. Without one
+//!   they may be parts of units, and the rest of the unit is zeros.
 //! - At the end comes [`Writer::finish`]. Before it, the file is no image: what makes
 //!   it one is written last.
 //!
@@ -44,6 +47,11 @@ pub trait Writer {
         None
     }
 
+    /// What is to be done for the room of the files, beyond what is written.
+    fn preallocation(&self) -> Preallocation {
+        Preallocation::Off
+    }
+
     /// Makes room for data at an offset of the disk. Returns where it goes, which may
     /// be less than was asked for: the rest is asked for again.
     ///
@@ -53,7 +61,8 @@ pub trait Writer {
     fn place(&mut self, offset: u64, length: u64, output: &mut dyn Output) -> Result<Run, Error>;
 
     /// Stores a unit that was compressed as [`encoding`](Self::encoding) says. It
-    /// starts at an offset of the disk that is a multiple of the unit.
+    /// starts at an offset of the disk that is a multiple of the unit. Behind the end of the
+    /// disk it has zeros.
     ///
     /// # Errors
     ///
@@ -64,7 +73,8 @@ pub trait Writer {
     }
 
     /// Makes a range zeros, whatever is underneath. Only needed on top of another
-    /// image.
+    /// image. A format that has no zeros of its own gives room to the range: in a file that
+    /// was not written to, that is zeros.
     ///
     /// # Errors
     ///
@@ -89,6 +99,19 @@ pub struct Run {
     pub place: Place,
     /// How much of it goes there in one piece, in bytes, never zero.
     pub length: u64,
+}
+
+/// What is to be done for the room of a file, from its start to its length. The content
+/// stays the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preallocation {
+    /// Nothing: what was not written may be a hole.
+    #[default]
+    Off,
+    /// The file system sets it aside.
+    Falloc,
+    /// Zeros are written where nothing else was.
+    Full,
 }
 
 /// How a unit is to be compressed.

@@ -104,15 +104,37 @@ pub fn make(
     disk: &[u8],
     granularity: usize,
 ) -> Result<u64, String> {
-    let creation = Creation {
+    make_of(place, name, format, &creation(name, options, disk), disk, granularity)
+}
+
+/// What makes an image with these options and a disk like this one.
+#[must_use]
+pub fn creation(name: &str, options: &Options, disk: &[u8]) -> Creation<'static> {
+    Creation {
         size: disk.len() as u64,
         options: options.clone(),
         file_name: name.as_bytes().to_vec(),
         seed: *b"sixteen of bytes",
         ..Creation::default()
-    };
+    }
+}
+
+/// Makes an image with these bytes, and its other files beside it. Returns the size of
+/// its disk in bytes, which may have been rounded up.
+///
+/// # Errors
+///
+/// The reason, for people.
+pub fn make_of(
+    place: &Place,
+    name: &str,
+    format: &str,
+    creation: &Creation<'_>,
+    disk: &[u8],
+    granularity: usize,
+) -> Result<u64, String> {
     let format = formats::by_name(format).ok_or("no such format")?;
-    let mut writer = format.create(&creation).map_err(|error| error.to_string())?;
+    let mut writer = format.create(creation).map_err(|error| error.to_string())?;
     let mut files = Files::default();
     let made = files.make(writer.as_mut(), disk, granularity);
     made.map_err(|error| error.to_string())?;

@@ -11,6 +11,7 @@ mod bzip2;
 mod deflate;
 mod encoder;
 pub mod grain;
+mod zstandard;
 
 use alloc::boxed::Box;
 
@@ -30,6 +31,8 @@ pub enum Codec {
     Bzip2,
     /// Apple Data Compression.
     Adc,
+    /// Zstandard (RFC 8878).
+    Zstandard,
 }
 
 /// A unit that cannot be decompressed.
@@ -52,6 +55,7 @@ pub enum CodecError {
 pub struct Decoder {
     inflate: Box<deflate::Inflate>,
     bzip2: bzip2::Bzip2,
+    zstandard: Box<zstandard::Zstandard>,
 }
 
 impl Decoder {
@@ -73,6 +77,7 @@ impl Decoder {
             Codec::Grain => grain::decode(&mut self.inflate, bytes, unit),
             Codec::Bzip2 => self.bzip2.decode(bytes, unit),
             Codec::Adc => adc::decode(bytes, unit),
+            Codec::Zstandard => self.zstandard.decode(bytes, unit),
         }
     }
 }

@@ -42,20 +42,59 @@ pub enum QcowError {
         /// How long it is, in bytes.
         length: u64,
     },
+    /// The content cannot be read without a key.
+    #[error("Parameter 'encrypt.key-secret' is required for cipher")]
+    Encrypted,
+    /// A new image has no disk.
+    #[error("Image size is too small, cannot be zero length")]
+    NoSize,
+    /// A new image is to be encrypted.
+    #[error("encrypted qcow images cannot be made")]
+    EncryptedCreation,
+    /// An L2 table lies where no file reaches.
+    #[error("L2 table {index} lies at {offset}, where no file reaches")]
+    TableOutOfReach {
+        /// The index of its entry in the L1 table.
+        index: u64,
+        /// Where it starts, in bytes.
+        offset: u64,
+    },
+    /// A cluster of the file does not start with a sector.
+    #[error("cluster {cluster} of the disk lies at {offset}, inside a sector")]
+    UnalignedCluster {
+        /// The number of the cluster.
+        cluster: u64,
+        /// Where it starts, in bytes.
+        offset: u64,
+    },
+    /// A cluster lies where no file reaches.
+    #[error("cluster {cluster} of the disk lies at {offset}, where no file reaches")]
+    ClusterOutOfReach {
+        /// The number of the cluster.
+        cluster: u64,
+        /// Where it starts, in bytes.
+        offset: u64,
+    },
 }
 
 impl FormatError for QcowError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoMagic => ErrorKind::NotThisFormat,
-            Self::UnsupportedVersion { .. } | Self::UnsupportedEncryption | Self::TooLarge => {
-                ErrorKind::Unsupported
-            }
+            Self::UnsupportedVersion { .. }
+            | Self::UnsupportedEncryption
+            | Self::TooLarge
+            | Self::Encrypted
+            | Self::NoSize
+            | Self::EncryptedCreation => ErrorKind::Unsupported,
             Self::TooSmall
             | Self::ClusterSize
             | Self::L2TableSize
             | Self::BackingNameTooLong
-            | Self::OutsideFile { .. } => ErrorKind::Corrupt,
+            | Self::OutsideFile { .. }
+            | Self::TableOutOfReach { .. }
+            | Self::UnalignedCluster { .. }
+            | Self::ClusterOutOfReach { .. } => ErrorKind::Corrupt,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! An open qcow image.
 
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::QcowError;
 use super::header::{ENTRY_SIZE, Header, Layout, MAX_BACKING_NAME};
 use crate::error::Error;
+use crate::extent::Extent;
 use crate::image::{Backing, Description, Image};
-use crate::storage::{self, Storage, check_range};
+use crate::storage::{self, Storage, WholeSectors, check_range};
 use crate::text::until_nul;
 
 /// The unit of the size of the disk that users see, in bytes. What is left of
@@ -14,9 +16,9 @@ use crate::text::until_nul;
 const SECTOR: u64 = 512;
 
 /// An open qcow image.
-#[derive(Clone, Debug)]
 pub struct QcowImage {
-    layout: Layout,
+    pub(super) storage: Rc<dyn Storage>,
+    pub(super) layout: Layout,
     /// The name of the backing file.
     backing: Option<Vec<u8>>,
 }
@@ -27,20 +29,24 @@ impl QcowImage {
     /// # Errors
     ///
     /// If the header is damaged, or what it names is not in the file.
-    pub fn open(storage: &dyn Storage) -> Result<Self, Error> {
+    pub fn open(storage: Rc<dyn Storage>) -> Result<Self, Error> {
+        let storage: Rc<dyn Storage> = Rc::new(WholeSectors::new(storage));
         // A file has whole sectors, but for an empty one.
         if storage.length() == 0 {
             return Err(QcowError::NoMagic.into());
         }
-        let header: Header = storage::read_padded(storage, 0)?;
+        let header: Header = storage::read_padded(storage.as_ref(), 0)?;
         let layout = header.layout()?;
         let length = layout.l1_entries.saturating_mul(ENTRY_SIZE);
-        check_inside(storage, "L1 table", layout.l1_table_offset, length)?;
+        check_inside(storage.as_ref(), "L1 table", layout.l1_table_offset, length)?;
         let backing = match header.backing_name_offset.get() {
             0 => None,
-            offset => backing_name(storage, offset, header.backing_name_length.get())?,
+            offset => {
+                let length = header.backing_name_length.get();
+                backing_name(storage.as_ref(), offset, length)?
+            }
         };
-        Ok(Self { layout, backing })
+        Ok(Self { storage, layout, backing })
     }
 }
 
@@ -76,5 +82,21 @@ impl Image for QcowImage {
             backing: self.backing.clone().map(|path| Backing { path, format: None }),
             specific: None,
         }
+    }
+
+    fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
+        self.read_extent(offset, limit)
+    }
+
+    fn check_content(&self) -> Result<(), Error> {
+        if self.layout.encrypted { Err(QcowError::Encrypted.into()) } else { Ok(()) }
+    }
+}
+
+impl core::fmt::Debug for QcowImage {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { layout, backing, .. } = self;
+        let mut debug = formatter.debug_struct("QcowImage");
+        debug.field("layout", layout).field("backing", backing).finish()
     }
 }

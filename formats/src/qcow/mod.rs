@@ -9,24 +9,30 @@
 //! the description here. Versions 2 and 3 have the same magic, another header and
 //! a module of their own: [`qcow2`].
 //!
-//! Reading order: [`header`], then [`image`].
+//! Reading order: [`header`], [`image`], [`reader`] (where the bytes of the disk
+//! are), then [`writer`] (how one is made).
 
 pub mod error;
 pub mod header;
 pub mod image;
+pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
+pub mod writer;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 
 pub use error::QcowError;
 
+use crate::creation::Creation;
 use crate::error::Error;
 use crate::image::Image;
-use crate::storage::{Storage, WholeSectors};
+use crate::storage::Storage;
+use crate::writer::Writer;
 use crate::{Confidence, Format, Probe, qcow2};
 use image::QcowImage;
+use writer::QcowWriter;
 
 /// The qcow format.
 #[derive(Debug)]
@@ -42,7 +48,11 @@ impl Format for Qcow {
     }
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
-        Ok(Box::new(QcowImage::open(&WholeSectors::new(storage))?))
+        Ok(Box::new(QcowImage::open(storage)?))
+    }
+
+    fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
+        Ok(Box::new(QcowWriter::new(creation)?))
     }
 }
 

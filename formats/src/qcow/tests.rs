@@ -4,9 +4,12 @@ use std::vec::Vec;
 
 use super::sample::Sample;
 use super::*;
+use crate::creation::Value;
 use crate::error::ErrorKind;
+use crate::extent::File;
 use crate::image::{Backing, Description};
-use crate::testing;
+use crate::testing::{self, Nowhere};
+use crate::whole::{Disk, Files};
 
 fn opened(bytes: impl AsRef<[u8]>) -> Result<Box<dyn Image>, Error> {
     Qcow.open(Rc::new(bytes.as_ref().to_vec()))
@@ -236,5 +239,82 @@ fn no_byte_of_an_image_can_do_harm() {
                 let _ = image.description();
             }
         }
+    }
+}
+
+/// An image that is to be made, on top of another if that has a name.
+fn creation(size: u64, backing: &[u8]) -> Creation<'static> {
+    let mut creation = Creation { size, ..Creation::default() };
+    if !backing.is_empty() {
+        creation.options.set("backing_file", Value::Text(backing.to_vec()));
+    }
+    creation
+}
+
+#[test]
+fn what_cannot_be_made_is_refused_in_the_words_of_qemu() {
+    let most = header::MAX_L1_ENTRIES << 21;
+    for (size, backing, expected) in [
+        (0, &b""[..], "Image size is too small, cannot be zero length"),
+        (1, b"", ""),
+        (most, b"", ""),
+        (most + 1, b"", "Image too large"),
+        (u64::MAX, b"", "Image too large"),
+        (512, &[b'a'; 1023], ""),
+        (512, &[b'a'; 1024], "Backing file name too long"),
+    ] {
+        let made = Qcow.create(&creation(size, backing));
+        let said = made.map_or_else(|error| error.to_string(), |_| String::new());
+        assert_eq!(said, expected, "{size}");
+    }
+    let mut encrypted = creation(512, b"");
+    encrypted.options.set("encryption", Value::Flag(true));
+    let error = Qcow.create(&encrypted).err().unwrap();
+    assert_eq!(error.to_string(), "encrypted qcow images cannot be made");
+}
+
+#[test]
+fn a_disk_that_was_written_is_read_again() {
+    // Long enough that the L1 table goes on behind the first sector.
+    let mut disk = vec![0; 130 << 20];
+    disk[3_000_000..3_100_000].fill(3);
+    disk[1_040_000..1_060_000].fill(1);
+    disk[(129 << 20) + 5] = 4;
+    for compress in [false, true] {
+        let mut files = Files::default();
+        let creation = Creation { compress, ..creation(disk.len() as u64, b"") };
+        let mut writer = Qcow.create(&creation).unwrap();
+        files.make(writer.as_mut(), &disk, 4096).unwrap();
+        let file = files.file(File::Own).to_vec();
+        assert!(file.len() as u64 <= writer.longest(File::Own));
+        let image = opened(&file).unwrap();
+        let mut read = vec![7; disk.len()];
+        Disk::new(image, Rc::new(file)).read(0, &mut read).unwrap();
+        assert!(read == disk, "compressed: {compress}");
+    }
+}
+
+#[test]
+fn a_large_disk_takes_little_memory() {
+    let size = 64 << 40;
+    let mut writer = Qcow.create(&creation(size, b"base")).unwrap();
+    let mut output = Nowhere::default();
+    for offset in (0..size).step_by(1 << 40) {
+        writer.place(offset, 1 << 20, &mut output).unwrap();
+    }
+    writer.finish(&mut output).unwrap();
+    assert!(output.longest <= crate::table::PIECE);
+    assert!(output.length <= writer.longest(File::Own) && output.end <= output.length);
+}
+
+#[test]
+fn only_what_got_shorter_is_stored() {
+    let compressed = Creation { compress: true, ..creation(1 << 20, b"") };
+    for (offset, length, is_good) in
+        [(0, 1, true), (4096, 4095, true), (0, 4096, false), (0, 0, false), (512, 1, false)]
+    {
+        let mut writer = Qcow.create(&compressed).unwrap();
+        let stored = writer.store(offset, &vec![7; length], &mut Files::default());
+        assert_eq!(stored.is_ok(), is_good, "{length} at {offset}");
     }
 }

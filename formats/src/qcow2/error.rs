@@ -1,5 +1,6 @@
 //! What can be wrong with a qcow2 image.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::error::{ErrorKind, FormatError};
@@ -208,6 +209,174 @@ pub enum Qcow2Error {
     /// The snapshot table is longer than one can be.
     #[error("Snapshot table is too big")]
     SnapshotTableTooBig,
+    /// There is no snapshot with the id or the name that is wanted.
+    #[error("Failed to load snapshot: Can't find snapshot")]
+    NoSuchSnapshot,
+    /// The L1 table of a snapshot cannot be.
+    #[error("Failed to load snapshot: {0}")]
+    SnapshotTable(Box<Qcow2Error>),
+    /// The content cannot be read without a key.
+    #[error("Parameter 'encrypt.key-secret' is required for cipher")]
+    Encrypted,
+    /// The data is in another file, which is not known.
+    #[error("'data-file' is required for this image")]
+    NoDataFile,
+    /// An L2 table does not start at a cluster.
+    #[error("L2 table offset {offset:#x} unaligned (L1 index: {index:#x})")]
+    UnalignedL2Table {
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// The index of its entry in the L1 table.
+        index: u64,
+    },
+    /// A cluster of zeros, in a version that has none.
+    #[error(
+        "Zero cluster entry found in pre-v3 image (L2 offset: {table:#x}, L2 index: {index:#x})"
+    )]
+    ZeroInVersion2 {
+        /// Where the L2 table is, in bytes.
+        table: u64,
+        /// The index of the entry.
+        index: u64,
+    },
+    /// A compressed cluster, where the data is in another file.
+    #[error(
+        "Compressed cluster entry found in image with external data file (L2 offset: {table:#x}, \
+         L2 index: {index:#x})"
+    )]
+    CompressedInDataFile {
+        /// Where the L2 table is, in bytes.
+        table: u64,
+        /// The index of the entry.
+        index: u64,
+    },
+    /// A cluster of the file does not start at a multiple of its size.
+    #[error(
+        "Cluster allocation offset {offset:#x} unaligned (L2 offset: {table:#x}, L2 index: \
+         {index:#x})"
+    )]
+    UnalignedCluster {
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// Where the L2 table is, in bytes.
+        table: u64,
+        /// The index of the entry.
+        index: u64,
+    },
+    /// A cluster is not where it has to be in a file with the data.
+    #[error(
+        "External data file host cluster offset {offset:#x} does not match guest cluster offset: \
+         {start:#x}, L2 index: {index:#x})"
+    )]
+    MovedInDataFile {
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// Where it starts on the disk, in bytes.
+        start: u64,
+        /// The index of the entry.
+        index: u64,
+    },
+    /// Subclusters that have data and are zeros, or have data nowhere.
+    #[error("Invalid cluster entry found (L2 offset: {table:#x}, L2 index: {index:#x})")]
+    InvalidEntry {
+        /// Where the L2 table is, in bytes.
+        table: u64,
+        /// The index of the entry.
+        index: u64,
+    },
+    /// An option has a value that it cannot have.
+    #[error("Parameter '{parameter}' does not accept value '{value}'")]
+    NotAccepted {
+        /// The option, as qemu's interface calls it.
+        parameter: &'static str,
+        /// The value.
+        value: String,
+    },
+    /// The same, as it is said when an image is measured.
+    #[error("invalid parameter value: {value}")]
+    InvalidValue {
+        /// The value.
+        value: String,
+    },
+    /// A compatibility level that is none.
+    #[error("Invalid compatibility level: '{level}'")]
+    CompatibilityLevel {
+        /// What is in its place.
+        level: String,
+    },
+    /// An image is to be encrypted.
+    #[error("encrypted qcow2 images cannot be made")]
+    EncryptedCreation,
+    /// Something is wanted that version 2 has not.
+    #[error(
+        "{what} only supported with compatibility level 1.1 and above (use version=v3 or greater)"
+    )]
+    NeedsVersion3 {
+        /// What, with its verb.
+        what: String,
+    },
+    /// Clusters cannot have such a size.
+    #[error("Cluster size must be a power of two between 512 and 2048k")]
+    ClusterSize,
+    /// Clusters are too small to have subclusters.
+    #[error("Extended L2 entries are only supported with cluster sizes of at least {least} bytes")]
+    ClusterSizeExtended {
+        /// The least size in bytes.
+        least: u64,
+    },
+    /// All clusters get room, and would hide the backing file.
+    #[error(
+        "Backing file and preallocation can only be used at the same time if extended_l2 is on"
+    )]
+    PreallocatedOnBacking,
+    /// There is a format of a backing file, and no backing file.
+    #[error("Backing format cannot be used without backing file")]
+    FormatWithoutBacking,
+    /// Reference counts cannot have such a width.
+    #[error("Refcount width must be a power of two and may not exceed 64 bits")]
+    RefcountBits,
+    /// Reference counts have another width than those of version 2.
+    #[error(
+        "Different refcount widths than 16 bits require compatibility level 1.1 or above (use \
+         {hint} or greater)"
+    )]
+    RefcountBitsInVersion2 {
+        /// What can be done.
+        hint: &'static str,
+    },
+    /// The file with the data is to be raw, and there is none.
+    #[error("data-file-raw requires data-file")]
+    RawWithoutDataFile,
+    /// A raw file with the data cannot let anything through.
+    #[error("Backing file and data-file-raw cannot be used at the same time")]
+    RawOnBacking,
+    /// A compressed cluster has not the room of a whole one.
+    #[error("Compression and preallocation not supported at the same time")]
+    CompressedAndPreallocated,
+    /// The disk needs an L1 table that is longer than one can be.
+    #[error(
+        "The image size is too large for file format 'qcow2' (try using a larger cluster size)"
+    )]
+    SizeTooLarge,
+    /// The same, as it is said when an image is measured.
+    #[error("The image size is too large (try using a larger cluster size)")]
+    MeasuredSizeTooLarge,
+    /// The name of the file with the data does not fit into the first cluster.
+    #[error("Could not update qcow2 header: No space left on device")]
+    HeaderFull,
+    /// The name of the backing file does not fit into the first cluster.
+    #[error("Could not assign backing file '{name}' with format '{format}': {reason}")]
+    BackingNotAssigned {
+        /// Its name.
+        name: String,
+        /// Its format.
+        format: String,
+        /// What the system calls it.
+        reason: &'static str,
+    },
+    /// The file gets longer than what its reference counts, or its tables, can say.
+    #[error("File too large")]
+    FileTooLarge,
     /// The image has fewer references.
     #[error("the image does not refer to a file number {index}")]
     NoSuchReference {
@@ -244,6 +413,28 @@ impl FormatError for Qcow2Error {
             | Self::BackingNameTooLong
             | Self::TooMuchSnapshotExtra { .. }
             | Self::SnapshotTableTooBig
+            | Self::NoSuchSnapshot
+            | Self::Encrypted
+            | Self::NoDataFile
+            | Self::NotAccepted { .. }
+            | Self::InvalidValue { .. }
+            | Self::CompatibilityLevel { .. }
+            | Self::EncryptedCreation
+            | Self::NeedsVersion3 { .. }
+            | Self::ClusterSize
+            | Self::ClusterSizeExtended { .. }
+            | Self::PreallocatedOnBacking
+            | Self::FormatWithoutBacking
+            | Self::RefcountBits
+            | Self::RefcountBitsInVersion2 { .. }
+            | Self::RawWithoutDataFile
+            | Self::RawOnBacking
+            | Self::CompressedAndPreallocated
+            | Self::SizeTooLarge
+            | Self::MeasuredSizeTooLarge
+            | Self::HeaderFull
+            | Self::BackingNotAssigned { .. }
+            | Self::FileTooLarge
             | Self::NoSuchReference { .. } => ErrorKind::Unsupported,
             Self::HeaderTooShort
             | Self::HeaderTooLong
@@ -268,7 +459,14 @@ impl FormatError for Qcow2Error {
             | Self::BrokenBitmapDirectory
             | Self::MoreBitmaps
             | Self::FewerBitmaps
-            | Self::InvalidBitmap { .. } => ErrorKind::Corrupt,
+            | Self::InvalidBitmap { .. }
+            | Self::UnalignedL2Table { .. }
+            | Self::ZeroInVersion2 { .. }
+            | Self::CompressedInDataFile { .. }
+            | Self::UnalignedCluster { .. }
+            | Self::MovedInDataFile { .. }
+            | Self::InvalidEntry { .. } => ErrorKind::Corrupt,
+            Self::SnapshotTable(error) => error.kind(),
         }
     }
 }

@@ -75,6 +75,12 @@ impl Name {
     /// The kind of a feature that one must know.
     pub const INCOMPATIBLE: u8 = 0;
 
+    /// The kind of a feature that need not be known.
+    pub const COMPATIBLE: u8 = 1;
+
+    /// The kind of a feature that is easily lost.
+    pub const AUTOCLEAR: u8 = 2;
+
     /// Its bit in the field of its kind.
     fn mask(&self) -> u64 {
         1_u64.checked_shl(self.bit.into()).unwrap_or(0)

@@ -1,5 +1,6 @@
 //! An open qcow2 image.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -10,21 +11,25 @@ use super::header::MIN_VERSION;
 use super::layout::Layout;
 use super::{Qcow2Error, snapshot};
 use crate::error::Error;
+use crate::extent::Extent;
 use crate::image::{
     Backing, Description, Image, Part, Qcow2, Qcow2Encryption, Qcow2Version3, Reference, Role,
-    Specific, Visitor,
+    SnapshotChoice, Specific, Visitor,
 };
 use crate::storage::{Storage, WholeSectors};
 use crate::text::until_nul;
 
 /// An open qcow2 image.
+#[derive(Clone)]
 pub struct Qcow2Image {
-    storage: Rc<dyn Storage>,
-    layout: Layout,
+    pub(super) storage: Rc<dyn Storage>,
+    pub(super) layout: Layout,
     extra: Extra,
     encryption: Option<Encryption>,
     /// The name of the backing file.
     backing: Option<Vec<u8>>,
+    /// Whether the file with the data is there, if that is another.
+    has_data: bool,
 }
 
 impl Qcow2Image {
@@ -44,10 +49,10 @@ impl Qcow2Image {
         let encryption = encryption.map(read).transpose()?;
         let backing = layout.read_backing_name(storage.as_ref())?;
         let backing = backing.map(|name| until_nul(&name).to_vec()).filter(|name| !name.is_empty());
-        Ok(Self { storage, layout, extra, encryption, backing })
+        Ok(Self { storage, layout, extra, encryption, backing, has_data: false })
     }
 
-    fn has(&self, feature: Incompatible) -> bool {
+    pub(super) fn has(&self, feature: Incompatible) -> bool {
         self.layout.features.incompatible.contains(feature)
     }
 
@@ -105,6 +110,25 @@ impl Image for Qcow2Image {
         }
     }
 
+    fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
+        self.read_extent(offset, limit)
+    }
+
+    fn check_content(&self) -> Result<(), Error> {
+        if self.has(Incompatible::DATA_FILE) && !self.has_data {
+            return Err(Qcow2Error::NoDataFile.into());
+        }
+        if self.layout.encryption.is_some() {
+            return Err(Qcow2Error::Encrypted.into());
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self, wanted: &SnapshotChoice) -> Result<Box<dyn Image>, Error> {
+        let layout = snapshot::layout(self.storage.as_ref(), &self.layout, wanted)?;
+        Ok(Box::new(Self { layout, ..self.clone() }))
+    }
+
     fn references(&self) -> Vec<Reference> {
         let reference = |name: &[u8]| Reference { path: name.to_vec(), role: Role::Data };
         self.data_file().map(reference).into_iter().collect()
@@ -113,7 +137,10 @@ impl Image for Qcow2Image {
     fn attach(&mut self, index: usize, _storage: Rc<dyn Storage>) -> Result<(), Error> {
         // The data is plain bytes, of which there is nothing to check.
         match (self.data_file(), index) {
-            (Some(_), 0) => Ok(()),
+            (Some(_), 0) => {
+                self.has_data = true;
+                Ok(())
+            }
             _ => Err(Qcow2Error::NoSuchReference { index }.into()),
         }
     }

@@ -36,6 +36,9 @@ const REFCOUNT_ORDER_2: u32 = 4;
 /// 64 KiB.
 pub const L1_TABLE: Limit = Limit { name: "Active L1 table", length: 32 << 20 };
 
+/// The L1 table of a snapshot: as long as that of the disk.
+pub const SNAPSHOT_L1_TABLE: Limit = Limit { name: "Snapshot L1 table", ..L1_TABLE };
+
 /// The most entries that an L1 table would need for the disk. The table itself
 /// can have far fewer; the two limits have messages of their own.
 const MAX_L1_ENTRIES: u64 = i32::MAX.cast_unsigned() as u64;
@@ -62,7 +65,7 @@ pub const MAX_BACKING_NAME: u64 = 1023;
 
 /// The unit of the size of the disk that users see, in bytes. What is left of
 /// the last sector cannot be reached.
-const SECTOR: u64 = 512;
+pub(super) const SECTOR: u64 = 512;
 
 /// How compressed clusters are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,8 @@
 //!
 //! Reading order: [`header`] and [`feature`] (what is at the start), [`layout`] (the
 //! same, checked), [`extension`], [`encryption`], [`snapshot`], [`bitmap`], then
-//! [`image`].
+//! [`image`] and [`reader`] (where the bytes of the disk are),
+//! [`writer`] (how one is made), [`measure`] (how large one gets).
 
 pub mod bitmap;
 pub mod encryption;
@@ -23,21 +24,27 @@ pub mod feature;
 pub mod header;
 pub mod image;
 pub mod layout;
+pub mod measure;
+pub mod reader;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 pub mod snapshot;
 pub mod table;
+pub mod writer;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 
 pub use error::Qcow2Error;
 
+use crate::creation::Creation;
 use crate::error::Error;
 use crate::image::Image;
 use crate::storage::Storage;
+use crate::writer::Writer;
 use crate::{Confidence, Format, Probe};
 use image::Qcow2Image;
+use writer::Qcow2Writer;
 
 /// The qcow2 format.
 #[derive(Debug)]
@@ -55,6 +62,10 @@ impl Format for Qcow2 {
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
         Ok(Box::new(Qcow2Image::open(storage)?))
+    }
+
+    fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
+        Ok(Box::new(Qcow2Writer::new(creation)?))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be wrong with a QED image.
 
+use super::header::{MAX_CLUSTER_SIZE, MAX_TABLE_SIZE, MIN_CLUSTER_SIZE};
 use crate::error::{ErrorKind, FormatError};
 
 /// A QED image that cannot be used.
@@ -38,21 +39,59 @@ pub enum QedError {
     /// The disk is larger than one can be.
     #[error("Could not refresh total sector count: File too large")]
     DiskTooLarge,
+    /// Clusters of a new image cannot have such a size.
+    #[error(
+        "QED cluster size must be within range [{MIN_CLUSTER_SIZE}, {MAX_CLUSTER_SIZE}] and power \
+         of 2"
+    )]
+    NewClusterSize,
+    /// Tables of a new image cannot have such a size.
+    #[error("QED table size must be within range [1, {MAX_TABLE_SIZE}] and power of 2")]
+    NewTableSize,
+    /// The disk of a new image cannot have such a size.
+    #[error(
+        "QED image size must be a non-zero multiple of cluster size and less than {most} bytes"
+    )]
+    DiskSize {
+        /// The largest that it can have, in bytes.
+        most: u64,
+    },
+    /// An L2 table is not where a table can be.
+    #[error("L2 table {index} lies at {offset}, where none can be")]
+    MisplacedTable {
+        /// The index of its entry in the L1 table.
+        index: u64,
+        /// Where it starts, in bytes.
+        offset: u64,
+    },
+    /// A cluster is not where one can be.
+    #[error("cluster {cluster} of the disk lies at {offset}, where none can be")]
+    MisplacedCluster {
+        /// Its number.
+        cluster: u64,
+        /// Where it starts, in bytes.
+        offset: u64,
+    },
 }
 
 impl FormatError for QedError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotQed => ErrorKind::NotThisFormat,
-            Self::UnsupportedFeatures { .. } | Self::BackingNameTooLong | Self::DiskTooLarge => {
-                ErrorKind::Unsupported
-            }
+            Self::UnsupportedFeatures { .. }
+            | Self::BackingNameTooLong
+            | Self::DiskTooLarge
+            | Self::NewClusterSize
+            | Self::NewTableSize
+            | Self::DiskSize { .. } => ErrorKind::Unsupported,
             Self::ClusterSize
             | Self::TableSize
             | Self::ImageSize
             | Self::TableOffset
             | Self::HeaderTooLarge
-            | Self::BackingNameOffset => ErrorKind::Corrupt,
+            | Self::BackingNameOffset
+            | Self::MisplacedTable { .. }
+            | Self::MisplacedCluster { .. } => ErrorKind::Corrupt,
         }
     }
 }

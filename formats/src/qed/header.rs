@@ -5,7 +5,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::QedError;
-use super::image::QedImage;
+use super::image::Layout;
 use crate::error::Error;
 use crate::image::{Backing, MAX_DISK};
 use crate::storage::{self, Storage};
@@ -31,7 +31,7 @@ pub const MAX_BACKING_NAME: u32 = 4095;
 const SECTOR: u64 = 512;
 
 /// The size of a table entry in bytes: the place of a table or a cluster.
-const ENTRY_SIZE: u64 = 8;
+pub const ENTRY_SIZE: u64 = 8;
 
 /// The first bytes of an image.
 #[derive(Clone, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -75,14 +75,14 @@ bitflags! {
 }
 
 impl Header {
-    /// The image that this is the header of. Checks are in the order of qemu-img,
+    /// The layout of the image that this is the header of. Checks are in the order of qemu-img,
     /// whose messages they have.
     ///
     /// # Errors
     ///
     /// If the header is damaged, or the image has features that are not supported,
     /// or the L1 table is not in the file.
-    pub fn image(&self, file: &dyn Storage) -> Result<QedImage, Error> {
+    pub fn layout(&self, file: &dyn Storage) -> Result<Layout, Error> {
         if self.magic != MAGIC {
             return Err(QedError::NotQed.into());
         }
@@ -107,7 +107,7 @@ impl Header {
         if size > MAX_DISK {
             return Err(QedError::DiskTooLarge.into());
         }
-        Ok(QedImage { size, geometry, l1_table, features, backing })
+        Ok(Layout { size, geometry, l1_table, features, backing })
     }
 
     /// The sizes of what the image consists of.
@@ -168,8 +168,8 @@ pub struct Geometry {
 impl Geometry {
     /// How much of a disk the tables cover. Where that is more than 64 bits can
     /// count it is nothing, as with qemu-img, which makes no such images.
-    fn most_covered(self) -> u64 {
-        let entries = self.table_size / ENTRY_SIZE;
+    pub(super) fn most_covered(self) -> u64 {
+        let entries = self.entries();
         let covered = entries.checked_mul(entries);
         covered.and_then(|clusters| clusters.checked_mul(self.cluster_size)).unwrap_or(0)
     }
@@ -181,6 +181,30 @@ impl Geometry {
         let span = self.table_size.saturating_sub(self.cluster_size);
         let has = |offset| self.has_cluster(offset, file_length);
         span > 0 && has(offset) && offset.checked_add(span).is_some_and(has)
+    }
+
+    /// Entries of a table, and clusters that an L2 table finds.
+    #[must_use]
+    pub fn entries(self) -> u64 {
+        self.table_size / ENTRY_SIZE
+    }
+
+    /// Whether a cluster can start at an offset of a file of this length. Its end may be
+    /// missing, as with qemu-img.
+    #[must_use]
+    pub fn can_start(self, offset: u64, file_length: u64) -> bool {
+        offset.is_multiple_of(self.cluster_size)
+            && offset >= self.header_size
+            && offset < file_length
+    }
+
+    /// Whether an L2 table can start at an offset of a file of this length: its last
+    /// cluster does.
+    #[must_use]
+    pub fn can_start_table(self, offset: u64, file_length: u64) -> bool {
+        let last = offset.checked_add(self.table_size.saturating_sub(self.cluster_size));
+        self.can_start(offset, file_length)
+            && last.is_some_and(|last| self.can_start(last, file_length))
     }
 
     /// Whether a cluster can be at an offset of a file of this length.

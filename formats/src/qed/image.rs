@@ -1,11 +1,16 @@
 //! An open QED image.
 
-use super::header::{Features, Geometry};
-use crate::image::{Backing, Description, Image};
+use alloc::rc::Rc;
 
-/// An open QED image.
+use super::header::{Features, Geometry};
+use crate::error::Error;
+use crate::extent::Extent;
+use crate::image::{Backing, Description, Image};
+use crate::storage::Storage;
+
+/// What the header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QedImage {
+pub struct Layout {
     /// The size of the disk in bytes. The tables cover it.
     pub size: u64,
     /// The sizes of clusters and tables.
@@ -18,14 +23,30 @@ pub struct QedImage {
     pub backing: Option<Backing>,
 }
 
+/// An open QED image.
+pub struct QedImage {
+    pub(super) file: Rc<dyn Storage>,
+    pub(super) layout: Layout,
+}
+
 impl Image for QedImage {
     fn description(&self) -> Description {
         Description {
-            virtual_size: self.size,
-            cluster_size: Some(self.geometry.cluster_size),
-            dirty: Some(self.features.contains(Features::NEED_CHECK)),
-            backing: self.backing.clone(),
+            virtual_size: self.layout.size,
+            cluster_size: Some(self.layout.geometry.cluster_size),
+            dirty: Some(self.layout.features.contains(Features::NEED_CHECK)),
+            backing: self.layout.backing.clone(),
             ..Description::default()
         }
+    }
+
+    fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
+        self.read_extent(offset, limit)
+    }
+}
+
+impl core::fmt::Debug for QedImage {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.layout.fmt(formatter)
     }
 }

@@ -8,9 +8,9 @@ use crate::error::ErrorKind;
 use crate::qed::sample::Disk;
 use crate::testing::Long;
 
-fn read(bytes: &Vec<u8>) -> Result<QedImage, Error> {
+fn read(bytes: &Vec<u8>) -> Result<Layout, Error> {
     let header: Header = storage::read_struct(bytes, 0)?;
-    header.image(bytes)
+    header.layout(bytes)
 }
 
 /// Why there is no image; nothing if there is one.
@@ -31,7 +31,7 @@ fn header() -> Header {
 }
 
 fn said_of(header: &Header, file_length: u64) -> String {
-    let image = header.image(&Long::zeros(file_length));
+    let image = header.layout(&Long::zeros(file_length));
     image.map_or_else(|error| error.to_string(), |_| String::new())
 }
 
@@ -57,7 +57,7 @@ fn fields_are_where_the_specification_has_them() {
 #[test]
 fn the_header_describes_the_image() {
     let geometry = Geometry { cluster_size: 4096, table_size: 8192, header_size: 4096 };
-    let image = QedImage {
+    let image = Layout {
         size: 10 << 20,
         geometry,
         l1_table: 4096,
@@ -72,7 +72,7 @@ fn the_header_describes_the_image() {
         features: Features::NEED_CHECK | Features::BACKING_FORMAT_NO_PROBE,
         backing: Some(b"../base.raw".to_vec()),
     };
-    let expected = QedImage {
+    let expected = Layout {
         size: 1 << 40,
         geometry: Geometry { cluster_size: 65_536, table_size: 262_144, header_size: 65_536 },
         l1_table: 65_536,
@@ -319,12 +319,12 @@ fn checks_come_in_the_order_of_qemu_img() {
     ];
     let file = Long::zeros(1 << 45);
     for (message, kind, mend) in steps {
-        let error = header.image(&file).unwrap_err();
+        let error = header.layout(&file).unwrap_err();
         assert!(error.to_string().starts_with(message), "{error}");
         assert_eq!(error.kind(), kind, "{error}");
         mend(&mut header);
     }
-    let error = header.image(&file).unwrap_err();
+    let error = header.layout(&file).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(error.to_string(), "Could not refresh total sector count: File too large");
 }
