@@ -69,6 +69,51 @@ fn extents_cover_the_disk(image: &dyn Image) -> Result<(), String> {
     Ok(())
 }
 
+/// Numbers that look like any, the same for a seed.
+fn numbers(seed: u64) -> impl FnMut(u64) -> u64 {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    move |limit| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) % limit
+    }
+}
+
+/// Has qemu-io write here and there on disks of any size, in each way of making them, and
+/// reads them.
+fn judge_random(format: &str, ways: &[&str]) {
+    for (seed, options) in (1..).zip(ways) {
+        let mut below = numbers(seed);
+        let place = Place::new();
+        let size = 512 * (10_000 + below(30_000));
+        let (options, size_text) = (["-o", options], size.to_string());
+        let create = [&["create", "-f", format], &options[..], &["a.x", &size_text]].concat();
+        place.must("qemu-img", &create);
+        let mut commands = Vec::new();
+        for number in 1..30 {
+            let offset = 512 * below(size / 512 - 1);
+            // Mostly short, and not always whole sectors.
+            let length = (1 << below(21)) + below(2) * below(5000);
+            let length = length.min(size - offset);
+            commands.push(match below(8) {
+                0 => format!("write -z {offset} {length}"),
+                1 => format!("discard {offset} {length}"),
+                _ => format!("write -P {number} {offset} {length}"),
+            });
+        }
+        let commands = commands.iter().flat_map(|command| ["-c", command]);
+        let arguments: Vec<&str> = ["-f", format].into_iter().chain(commands).collect();
+        place.must("qemu-io", &[&arguments[..], &["a.x"]].concat());
+        place.must("qemu-img", &["convert", "-f", format, "-O", "raw", "a.x", "truth.raw"]);
+        let disk = native::open(&place, "a.x", Some(format)).expect("an image");
+        extents_cover_the_disk(disk.image.as_ref()).expect("extents");
+        let read = native::content(&disk).expect("the disk");
+        let expected = std::fs::read(place.file("truth.raw")).expect("the truth");
+        assert_eq!(difference(&read, &expected), None, "{format} {options:?}");
+    }
+}
+
 #[test]
 fn raw() {
     judge(sources::raw::SOURCES);
@@ -82,9 +127,19 @@ fn vdi() {
 #[test]
 fn vpc() {
     judge(sources::vpc::SOURCES);
+    judge_random("vpc", &["subformat=dynamic", "force_size=on", "subformat=fixed"]);
 }
 
 #[test]
 fn vhdx() {
     judge(sources::vhdx::SOURCES);
+    judge_random(
+        "vhdx",
+        &[
+            "block_size=1M",
+            "block_size=4M,block_state_zero=off",
+            "subformat=fixed,block_size=1M",
+            "subformat=fixed,block_state_zero=off,block_size=2M",
+        ],
+    );
 }
