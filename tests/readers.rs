@@ -227,11 +227,22 @@ fn vdi() {
 #[test]
 fn vpc() {
     judge(sources::vpc::SOURCES);
+    for options in ["subformat=dynamic", "force_size=on", "subformat=fixed"] {
+        judge_random("vpc", options, &["write -P ?", "write -z", "discard"]);
+    }
 }
 
 #[test]
 fn vhdx() {
     judge(sources::vhdx::SOURCES);
+    for options in [
+        "block_size=1M",
+        "block_size=4M,block_state_zero=off",
+        "subformat=fixed,block_size=1M",
+        "subformat=fixed,block_state_zero=off,block_size=2M",
+    ] {
+        judge_random("vhdx", options, &["write -P ?", "write -z", "discard"]);
+    }
 }
 
 #[test]

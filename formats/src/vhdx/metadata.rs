@@ -179,10 +179,9 @@ impl Metadata {
             parent_locator,
         })
     }
-}
 
-impl Metadata {
-    /// The region of a new image: its table, and what is at [`TABLE_SIZE`], the items.
+    /// What is in the region of a new image without a parent: the table at its start, and
+    /// at [`TABLE_SIZE`] the items.
     #[must_use]
     pub fn bytes(&self) -> (Vec<u8>, Vec<u8>) {
         let flags =

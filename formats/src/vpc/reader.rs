@@ -199,6 +199,33 @@ mod tests {
     }
 
     #[test]
+    fn sectors_anywhere_are_found() {
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut below = |limit: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) % limit
+        };
+        for block_size in [512, 1024, 4096, 32_768, 1 << 20] {
+            let mut expected = vec![1; 128 * 512];
+            let parent = Vhd { content: vec![(0, expected.clone())], ..Vhd::fixed(65_536) };
+            let mut content = Vec::new();
+            for byte in 2..30 {
+                let first = below(128);
+                let count = usize::try_from(below(12).min(127 - first) + 1).unwrap();
+                content.push((first, vec![byte; count * 512]));
+                let start = usize::try_from(first * 512).unwrap();
+                expected[start..start + count * 512].fill(byte);
+            }
+            let vhd = Vhd { block_size, content, ..child(&[]) };
+            let mut disk = disk(&vhd);
+            disk.backing = Some(Box::new(self::disk(&parent)));
+            assert!(self::content(&disk) == expected, "{block_size}");
+        }
+    }
+
+    #[test]
     fn disks_know_each_other_by_their_ids() {
         let identity = |vhd: &Vhd| opened(vhd.bytes()).identity();
         let own = Some(PARENT_ID);

@@ -133,6 +133,36 @@ fn sector_bitmaps_say_which_sectors_are_the_parents() {
 }
 
 #[test]
+fn sectors_anywhere_are_found() {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut below = |limit: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) % limit
+    };
+    for (sector_size, block_size) in [(512, 1 << 20), (512, 2 << 20), (4096, 1 << 20)] {
+        let size = u64::from(sector_size);
+        let sectors = 3 * MIB / size;
+        let bytes = |count: u64| usize::try_from(count * size).unwrap();
+        let mut expected = vec![1; 3 << 20];
+        let content = vec![(0, expected.clone())];
+        let parent = Vhdx { sector_size, block_size, content, ..Vhdx::default() };
+        let mut content = Vec::new();
+        for byte in 2..30 {
+            let first = below(sectors);
+            let count = below(12).min(sectors - 1 - first) + 1;
+            content.push((first, vec![byte; bytes(count)]));
+            expected[bytes(first)..bytes(first + count)].fill(byte);
+        }
+        let child = Vhdx { content, ..Vhdx::differencing(&parent) };
+        let mut disk = disk(child.bytes());
+        disk.backing = Some(Box::new(self::disk(parent.bytes())));
+        assert!(self::content(&disk) == expected, "{sector_size} {block_size}");
+    }
+}
+
+#[test]
 fn each_chunk_has_its_sector_bitmap() {
     // Chunks of 4 GiB in blocks of 256 MiB.
     let chunk: u64 = 4 << 30;
