@@ -148,6 +148,51 @@ pub enum VmdkError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// An option has a value that it cannot have.
+    #[error("invalid parameter value: {value}")]
+    InvalidParameter {
+        /// The value.
+        value: String,
+    },
+    /// Two options say the version of the virtual hardware.
+    #[error("compat6 cannot be enabled with hwversion set")]
+    CompatWithHardwareVersion,
+    /// A flat image has nothing that could fall to a parent.
+    #[error("Flat image can't have backing file")]
+    FlatWithBacking,
+    /// A flat image has no grains.
+    #[error("Flat image can't enable zeroed grain")]
+    FlatWithZeroedGrains,
+    /// The parent of a new image is said to be of another format.
+    #[error("backing_file must be a vmdk image")]
+    BackingFormatNotVmdk,
+    /// The parent of a new image is of another format.
+    #[error("Invalid backing file format: {format}. Must be vmdk")]
+    BackingNotVmdk {
+        /// Which one.
+        format: String,
+    },
+    /// The parent of a new image could not be looked at.
+    #[error("Failed to read parent CID")]
+    NoParentContentId,
+    /// A text that is to be in a descriptor cannot be in quotation marks.
+    #[error("'{text}' cannot be in a descriptor: it has a quotation mark or a line end in it")]
+    NotQuotable {
+        /// The text.
+        text: String,
+    },
+    /// A new extent gets longer than the numbers of sectors reach.
+    #[error("the image gets too large: grains start in the first 2 TiB of a file")]
+    ExtentTooLong,
+    /// What is to be stored is not compressed.
+    #[error("the grains of a streamOptimized image are compressed")]
+    NotCompressed,
+    /// What is to be stored is not one compressed grain.
+    #[error("what is to be stored at {offset} is not a grain")]
+    InvalidGrain {
+        /// Where on the disk, in bytes.
+        offset: u64,
+    },
     /// A header or table is not in the file that should have it.
     #[error("the {what} at sector {sector} ({length} bytes) does not lie in the file")]
     OutsideFile {
@@ -266,6 +311,17 @@ impl FormatError for VmdkError {
             | Self::NestedDescriptor
             | Self::NoSuchReference { .. }
             | Self::DiskTooLarge
+            | Self::InvalidParameter { .. }
+            | Self::CompatWithHardwareVersion
+            | Self::FlatWithBacking
+            | Self::FlatWithZeroedGrains
+            | Self::BackingFormatNotVmdk
+            | Self::BackingNotVmdk { .. }
+            | Self::NoParentContentId
+            | Self::NotQuotable { .. }
+            | Self::ExtentTooLong
+            | Self::NotCompressed
+            | Self::InvalidGrain { .. }
             | Self::ExtentMissing { .. }
             | Self::ExtentOutOfReach { .. }
             | Self::ParentNotVmdk

@@ -28,7 +28,10 @@ pub const MAX_TABLE_ENTRIES: u32 = 512;
 pub const DIRECTORY_AT_END: u64 = u64::MAX;
 
 /// The number of the compression with Deflate.
-const DEFLATE: u16 = 1;
+pub const DEFLATE: u16 = 1;
+
+/// What a copy in text mode would have changed.
+pub const LINE_ENDS: [u8; 4] = *b"\n \r\n";
 
 /// The first sector of a hosted sparse extent.
 #[derive(Clone, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -58,8 +61,7 @@ pub struct Header {
     pub overhead: U64,
     /// Not zero while the extent is open.
     pub unclean_shutdown: u8,
-    /// Line ends of different systems, `\n`, blank, `\r\n`: a copy in text mode
-    /// would have changed them.
+    /// [`LINE_ENDS`].
     pub line_ends: [u8; 4],
     /// How grains are compressed: 0 for not, 1 for Deflate.
     pub compression: U16,
@@ -92,7 +94,7 @@ pub struct Marker {
     pub sectors: U64,
     /// Zero; of a grain, the size of its compressed bytes.
     pub size: U32,
-    /// What comes next: [`Marker::END_OF_STREAM`] or [`Marker::FOOTER`].
+    /// What comes next: [`Marker::END_OF_STREAM`] and the like.
     pub kind: U32,
     /// Zeros.
     pub padding: [u8; 496],
@@ -101,6 +103,8 @@ pub struct Marker {
 impl Marker {
     /// Nothing comes next.
     pub const END_OF_STREAM: u32 = 0;
+    /// A grain table comes next.
+    pub const GRAIN_TABLE: u32 = 1;
     /// A grain directory comes next.
     pub const GRAIN_DIRECTORY: u32 = 2;
     /// The footer comes next.

@@ -16,7 +16,8 @@
 //!
 //! Reading order: [`descriptor`] and [`extent`] (the text), [`sparse`] (what the
 //! three sparse extents have in common), [`header`], [`cowd`], [`sesparse`],
-//! [`image`], then [`reader`] and [`grain`] (where the bytes of the disk are).
+//! [`image`], then [`reader`] and [`grain`] (where the bytes of the disk are),
+//! [`writer`] (how images are made).
 
 pub mod cowd;
 pub mod descriptor;
@@ -32,15 +33,18 @@ pub mod sample;
 mod sector;
 pub mod sesparse;
 pub mod sparse;
+pub mod writer;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 
 pub use error::VmdkError;
 
+use crate::creation::Creation;
 use crate::error::Error;
 use crate::image::Image;
 use crate::storage::Storage;
+use crate::writer::Writer;
 use crate::{Confidence, Format, Probe};
 use descriptor::Descriptor;
 use header::Header;
@@ -65,6 +69,10 @@ impl Format for Vmdk {
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
         Ok(Box::new(open(storage)?))
+    }
+
+    fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
+        writer::create(creation)
     }
 }
 

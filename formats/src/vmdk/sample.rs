@@ -183,7 +183,7 @@ impl Hosted {
         header.grain_size = self.grain_size.into();
         header.table_entries = header::MAX_TABLE_ENTRIES.into();
         header.unclean_shutdown = u8::from(self.unclean);
-        header.line_ends = *b"\n \r\n";
+        header.line_ends = header::LINE_ENDS;
         header.compression = u16::from(self.compressed).into();
         header
     }
