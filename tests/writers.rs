@@ -111,14 +111,20 @@ fn vmdk_options(subformat: &str, more: &[(&str, Value)]) -> Options {
 #[test]
 fn vmdk() {
     let text = |value: &str| Value::Text(value.into());
-    let all = SUBFORMATS.map(|subformat| vec![("subformat", text(subformat))]);
-    let more = [
-        vec![("zeroed_grain", Value::Flag(true))],
-        vec![("zeroed_grain", Value::Flag(true)), ("subformat", text("streamOptimized"))],
-    ];
-    let ways: Vec<_> = all.into_iter().chain(more).collect();
-    let ways: Vec<Way<'_>> = ways.iter().map(|options| ("vmdk", options.as_slice())).collect();
+    let subformats = SUBFORMATS.map(|subformat| [("subformat", text(subformat))]);
+    let zeroed_grain = [("zeroed_grain", Value::Flag(true))];
+    let plain = subformats.iter().filter(|options| options[0].1 != text("streamOptimized"));
+    let ways: Vec<Way<'_>> =
+        plain.chain([&zeroed_grain]).map(|options| ("vmdk", options.as_slice())).collect();
     judge(&ways, true);
+}
+
+#[test]
+fn vmdk_compressed() {
+    let subformat = ("subformat", Value::Text(b"streamOptimized".to_vec()));
+    let zeroed_grain = ("zeroed_grain", Value::Flag(true));
+    let both = [subformat, zeroed_grain];
+    judge(&[("vmdk", &both[..1]), ("vmdk", &both)], true);
 }
 
 /// Empty images are to the byte those of qemu-img, but for the content id.

@@ -134,9 +134,11 @@ impl Files {
         let encoding = writer.encoding();
         let unit = usize::try_from(writer.unit()).map_err(|_| StorageError::InputOutput)?;
         let granularity = if encoding.is_some() { unit } else { granularity };
+        let zeros = vec![0; granularity];
         let mut offset = 0_u64;
         for piece in disk.chunks(granularity) {
-            if piece.iter().any(|byte| *byte != 0) {
+            // Quick also where nothing is optimised.
+            if !zeros.starts_with(piece) {
                 match encoding {
                     None => self.write_data(writer, offset, piece)?,
                     Some(encoding) => self.store_unit(writer, offset, piece, encoding)?,

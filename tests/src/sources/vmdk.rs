@@ -10,14 +10,14 @@ const FILE: &str = "a.vmdk";
 
 /// Some writes, not in order.
 const WRITE: Step = Step::Run(
-    "qemu-io -f vmdk -c 'write -P 1 7M 2M' -c 'write -P 2 1000K 100K' -c 'write -P 3 10499K 1K' \
-     -c 'write -P 4 0 512' -c 'write -P 5 65024 1024' a.vmdk",
+    "qemu-io -f vmdk -c 'write -P 1 7M 2M' -c 'write -P 2 1000K 100K' -c \
+     'write -P 3 10499K 1K' -c 'write -P 4 0 512' -c 'write -P 5 65024 1024' a.vmdk",
 );
 
 /// Some writes to a disk of 2 MiB.
 const WRITE_SMALL: Step = Step::Run(
-    "qemu-io -f vmdk -c 'write -P 1 1023K 9K' -c 'write -P 2 2047K 1K' -c 'write -P 3 512 512' \
-     -c 'write -P 4 100K 30K' -c 'write -P 5 1500K 1K' a.vmdk",
+    "qemu-io -f vmdk -c 'write -P 1 1023K 9K' -c 'write -P 2 2047K 1K' -c \
+     'write -P 3 512 512' -c 'write -P 4 100K 30K' -c 'write -P 5 1500K 1K' a.vmdk",
 );
 
 /// Something to compress.
@@ -207,6 +207,25 @@ pub const SOURCES: &[Source] = &[
             WRITE,
         ],
     ),
+    Source::new(
+        "an extent that ends inside a grain",
+        FILE,
+        &[
+            Step::Write(FILE, || {
+                let lines = ["RW 1000 SPARSE \"b\"", "RW 1000 SPARSE \"c\""];
+                Text::new("twoGbMaxExtentSparse", &lines).bytes()
+            }),
+            Step::Write("b", || extent(128, 1000, false)),
+            Step::Write("c", || extent(128, 1000, false)),
+            Step::Run(
+                "qemu-io -f vmdk -c 'write -P 1 100K 400K' -c 'write -P 2 500K 100K' \
+                 a.vmdk",
+            ),
+            Step::Run("truncate -s 1000K a.raw"),
+            Step::Run("qemu-io -f raw -c 'write -P 1 100K 400K' -c 'write -P 2 500K 100K' a.raw"),
+        ],
+    )
+    .like("a.raw"),
     Source::new("extents of many kinds", FILE, PARTS).like("a.raw"),
     Source::new(
         "vmfs",
