@@ -40,3 +40,6 @@ fn flat(extent: &image::Extent, sector: u64) -> Result<Place, VmdkError> {
 fn file(extent: &image::Extent) -> File {
     extent.reference.map_or(File::Own, File::Other)
 }
+
+#[cfg(test)]
+mod tests;

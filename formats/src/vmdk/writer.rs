@@ -1,8 +1,8 @@
 //! Making images, of all the types that qemu-img makes.
 //!
-//! Reading order: [`settings`] (what the user wants), [`descriptor`] (the text that
-//! says so), [`sparse`] (an extent with grains, and the image that is one), [`stream`]
-//! (compressed grains), [`split`] (extents in other files).
+//! Reading order: `settings` (what the user wants), `descriptor` (the text that
+//! says so), `sparse` (an extent with grains, and the image that is one), `stream`
+//! (compressed grains), `split` (extents in other files).
 
 mod descriptor;
 mod settings;
