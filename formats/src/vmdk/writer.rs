@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::writer::Writer;
 use settings::{Settings, Subformat};
 
-/// The size of a grain in sectors, as all products make it.
+/// The size of a grain in sectors, as with qemu-img.
 const GRAIN_SECTORS: u64 = 128;
 
 /// The size of a grain in bytes.

@@ -7,8 +7,8 @@
 //!
 //! Each grain has its marker in front of it, and so has everything else. A grain table
 //! follows its last grain; the footer is the header again, which now knows where the
-//! directory is. VMware's products make such images; qemu-img, which reads them, puts
-//! its tables in front of the grains.
+//! directory is. qemu-img reads such images; those that it makes itself have their
+//! tables in front of the grains.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -26,10 +26,10 @@ use crate::vmdk::header::{DEFLATE, DIRECTORY_AT_END, Flags, Footer, Header, Mark
 use crate::vmdk::{SECTOR, VmdkError};
 use crate::writer::{Encoding, Output, Run, Writer};
 
-/// The version of an image with compressed grains. VMware's products do not take others.
+/// The version of an image with compressed grains, as with qemu-img.
 const VERSION: u32 = 3;
 
-/// The first sector behind header and descriptor, as VMware's products have it.
+/// The first sector behind header and descriptor: where a grain would start.
 const FIRST_GRAIN: u64 = GRAIN_SECTORS;
 
 /// Makes an image with compressed grains.
