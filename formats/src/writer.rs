@@ -153,7 +153,8 @@ impl OtherFile {
 /// Where metadata goes.
 pub trait Output {
     /// Writes bytes. They start at a multiple of 512, or where those of the call
-    /// before ended; what is missing of the last sector is zeros.
+    /// before ended; what is missing of the last sector is zeros. A sector that was not
+    /// full may be written once more.
     ///
     /// # Errors
     ///

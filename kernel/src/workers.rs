@@ -113,10 +113,11 @@ mod tests {
     #[test]
     fn jobs_are_done_in_order_and_come_back_with_their_tags() {
         let job = || Job {
-            plan: Plan::default(),
+            plan: Some(Plan::default()),
             fetched: vec![],
             target: DmaBuffer::zeroed(512).unwrap(),
             length: 512,
+            compression: None,
         };
         assert!(POOL.take().is_none());
         for tag in [7, 3, 5] {

@@ -279,7 +279,7 @@ impl<T: Transfers> Pair<'_, '_, T> {
 /// A part of a piece, if it is not zeros.
 fn part<B: Deref<Target = [u8]>>(piece: &Filled<B>, start: u64, length: u64) -> Option<&[u8]> {
     match &piece.content {
-        FilledContent::Data(buffer) => {
+        FilledContent::Data(buffer) | FilledContent::Units(buffer, _) => {
             Some(buffer.get(to_usize(start)..to_usize(start + length)).unwrap_or_default())
         }
         FilledContent::Zero | FilledContent::Underneath => None,

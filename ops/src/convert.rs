@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use abi::convert::{CreateRequest, Progress, Request, State, Target, Value};
 use abi::reply::Reply;
@@ -12,6 +13,7 @@ use formats::{Creation, Writer};
 use sha2::{Digest, Sha256};
 
 use crate::disk::Disk;
+use crate::engine::job::{Compression, Unit, Units};
 use crate::engine::pipeline::FilledContent;
 use crate::engine::plan::PieceContent;
 use crate::engine::{Consumer, Filled, Pipeline, Planner, Rules, Sink, zeros};
@@ -36,8 +38,14 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     let slots = reserve(target, writer.as_ref(), session)?;
     let has_backing = target.options.iter().any(|it| it.name.as_bytes() == b"backing_file");
     let unit = writer.unit();
+    let encoding = writer.encoding();
+    let compression = encoding.map(|encoding| Compression {
+        encoding,
+        unit: to_usize(unit),
+        keep_zeros: request.sparse == 0,
+    });
     let rules = Rules {
-        alignment: if target.compress || has_backing { unit } else { SECTOR },
+        alignment: if compression.is_some() || has_backing { unit } else { SECTOR },
         only_top: has_backing,
         keep_zeros: request.sparse == 0 || request.hash,
     };
@@ -47,8 +55,8 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     let mut copier = Copier {
         writer: writer.as_mut(),
         start,
-        sparse: usize::try_from(request.sparse).unwrap_or(usize::MAX),
-        unit: if has_backing { usize::try_from(unit).unwrap_or(usize::MAX) } else { 1 },
+        sparse: to_usize(request.sparse.into()),
+        unit: if has_backing { to_usize(unit) } else { 1 },
         zeros: match target.state {
             _ if has_backing => Zeros::Hide,
             State::New | State::Zeroed => Zeros::AreThere,
@@ -58,7 +66,8 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
         progress: request.progress.then_some(Progress { done: 0, total }),
     };
     let planner = Planner::new(&disks, start, end, rules);
-    Pipeline::new(session, planner, request.salvage).run(&mut copier, &mut sink)?;
+    let mut pipeline = Pipeline::new(session, planner, request.salvage).compressing(compression);
+    pipeline.run(&mut copier, &mut sink)?;
     let hash = copier.hash.take();
     let failed = |error: formats::Error| open::failure(target.slot, &error);
     writer.finish(&mut sink).map_err(failed)?;
@@ -182,6 +191,10 @@ impl<T: Transfers> Consumer<T> for Copier<'_> {
                 self.data(offset, piece.length, buffer, sink)?;
                 self.report(piece.length, sink.session())
             }
+            FilledContent::Units(buffer, units) => {
+                self.units(offset, piece.length, buffer, &units, sink)?;
+                self.report(piece.length, sink.session())
+            }
         }
     }
 }
@@ -208,18 +221,64 @@ impl Copier<'_> {
             self.zero(offset + position as u64, (run.start - position) as u64, sink)?;
             position = run.end;
             let end = run.end.next_multiple_of(512);
-            let mut start = run.start;
-            while start < end {
-                let left = (end - start) as u64;
-                let place = self.writer.place(offset + start as u64, left, sink);
-                let run = place.map_err(|error| open::failure(0, &error).without_device())?;
-                let count = usize::try_from(run.length.min(left)).unwrap_or(0).max(1);
-                sink.write_buffer(run.place, &buffer, start..start + count)?;
-                start += count;
-            }
+            self.plain(offset, &buffer, run.start..end, sink)?;
         }
         self.zero(offset + position as u64, (length - position) as u64, sink)?;
         sink.pool().put_shared(buffer);
+        Ok(())
+    }
+
+    /// Stores units that were compressed, or were to be.
+    fn units<T: Transfers>(
+        &mut self,
+        offset: u64,
+        length: u64,
+        buffer: T::Buffer,
+        units: &Units,
+        sink: &mut Sink<'_, T>,
+    ) -> Result<(), Error> {
+        let length = to_usize(length);
+        if let Some(hash) = &mut self.hash {
+            hash.update(buffer.get(..length).unwrap_or_default());
+        }
+        let buffer = Arc::new(buffer);
+        for (number, unit) in units.units.iter().enumerate() {
+            let start = number * units.size;
+            let end = length.min(start + units.size);
+            let place = offset + start as u64;
+            match unit {
+                Unit::Zero => self.zero(place, (end - start) as u64, sink)?,
+                Unit::Plain => {
+                    self.plain(offset, &buffer, start..end.next_multiple_of(512), sink)?;
+                }
+                Unit::Compressed(range) => {
+                    let bytes = units.bytes.get(range.clone()).unwrap_or_default();
+                    let stored = self.writer.store(place, bytes, sink);
+                    stored.map_err(|error| open::failure(0, &error).without_device())?;
+                }
+            }
+        }
+        sink.pool().put_shared(buffer);
+        Ok(())
+    }
+
+    /// Stores a part of a buffer, which starts at an offset, as it is.
+    fn plain<T: Transfers>(
+        &mut self,
+        offset: u64,
+        buffer: &Arc<T::Buffer>,
+        range: Range<usize>,
+        sink: &mut Sink<'_, T>,
+    ) -> Result<(), Error> {
+        let mut start = range.start;
+        while start < range.end {
+            let left = (range.end - start) as u64;
+            let place = self.writer.place(offset + start as u64, left, sink);
+            let run = place.map_err(|error| open::failure(0, &error).without_device())?;
+            let count = to_usize(run.length.min(left)).max(1);
+            sink.write_buffer(run.place, buffer, start..start + count)?;
+            start += count;
+        }
         Ok(())
     }
 
@@ -251,4 +310,8 @@ impl Copier<'_> {
             None => Ok(()),
         }
     }
+}
+
+fn to_usize(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }

@@ -207,8 +207,10 @@ impl<'a> Disk<'a> {
                 let (spot, _) = layer.spot(place)?;
                 Ok((length, Stored::Zero(Some(spot))))
             }
-            Content::Compressed(unit) => {
-                let (spot, _) = layer.spot(unit.place)?;
+            Content::Compressed(mut unit) => {
+                let (spot, file_length) = layer.spot(unit.place)?;
+                // Its length may be a guess.
+                unit.length = unit.length.min(file_length.saturating_sub(spot.offset));
                 Ok((length, Stored::Compressed(spot.slot, unit)))
             }
             Content::Data(place) => {

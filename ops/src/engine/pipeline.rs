@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use abi::reply::FailureKind;
 use formats::storage::read_at_padded;
 
-use super::job::{Done, Job};
+use super::job::{Compression, Done, Job, Units};
 use super::plan::{Piece, PieceContent, Plan, Planner};
 use super::sink::Sink;
 use super::{DEPTH, WRITE_LIMIT};
@@ -53,6 +53,8 @@ pub enum FilledContent<B> {
     Underneath,
     /// The first bytes of a buffer, and zeros up to a whole sector.
     Data(B),
+    /// The same, by units that were compressed, or were to be.
+    Units(B, Units),
 }
 
 /// Sends pieces on their way.
@@ -63,6 +65,8 @@ pub struct Pipeline<'a, T: Transfers> {
     is_second: bool,
     /// Where a piece starts that could not be read, in bytes.
     unreadable: Option<u64>,
+    /// How pieces are to be compressed, if they are.
+    compression: Option<Compression>,
     /// Take what cannot be read for zeros.
     salvage: bool,
     /// The pieces that are under way, in order.
@@ -93,6 +97,7 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
             planner,
             is_second: false,
             unreadable: None,
+            compression: None,
             salvage,
             window: VecDeque::new(),
             first: 0,
@@ -124,6 +129,13 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
                 self.take(event, sink)?;
             }
         }
+    }
+
+    /// The same pipeline, with pieces that are compressed. The rules of its planner have
+    /// them begin and end with units.
+    #[must_use]
+    pub fn compressing(self, compression: Option<Compression>) -> Self {
+        Self { compression, ..self }
     }
 
     /// The same pipeline, to run beside another.
@@ -256,19 +268,31 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
             return Ok(());
         };
         let length = to_usize(slot.piece.length);
-        let room = length.next_multiple_of(SECTOR);
-        let mut fetched: Vec<T::Buffer> =
-            core::mem::take(&mut slot.fetched).into_iter().flatten().collect();
-        if is_direct(plan) && fetched.first().is_some_and(|buffer| buffer.len() >= room) {
-            if let Some(mut buffer) = fetched.pop() {
-                let there = plan.parts.first().map_or(0, |part| to_usize(part.length));
+        let unit = self.compression.map_or(SECTOR, |compression| compression.unit);
+        let room = length.next_multiple_of(unit);
+        let fetched = core::mem::take(&mut slot.fetched);
+        let mut fetched: Vec<T::Buffer> = fetched.into_iter().flatten().collect();
+        let is_direct = is_direct(plan) && fetched.first().is_some_and(|it| it.len() >= room);
+        let mut plan = Some(plan);
+        let target = match fetched.pop() {
+            Some(mut buffer) if is_direct => {
+                let part = plan.take().and_then(|plan| plan.parts.first());
+                let there = part.map_or(0, |part| to_usize(part.length));
                 buffer.get_mut(there..room).unwrap_or_default().fill(0);
-                slot.filled = Some(FilledContent::Data(buffer));
+                buffer
             }
+            last => {
+                fetched.extend(last);
+                sink.buffer(room)?
+            }
+        };
+        if plan.is_none() && self.compression.is_none() {
+            slot.filled = Some(FilledContent::Data(target));
             return Ok(());
         }
-        let job = Job { plan: plan.clone(), fetched, target: sink.buffer(room)?, length: room };
+        let plan = plan.cloned();
         slot.missing = 1;
+        let job = Job { plan, fetched, target, length: room, compression: self.compression };
         self.session.assign(self.tag(number, 0), job)
     }
 
@@ -287,7 +311,7 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
         done: Done<T::Buffer>,
         sink: &mut Sink<'_, T>,
     ) -> Result<(), Error> {
-        let Done { fetched, mut target, is_damaged } = done;
+        let Done { fetched, mut target, units, is_damaged } = done;
         fetched.into_iter().for_each(|buffer| sink.pool().put(buffer));
         let salvage = self.salvage;
         let lost = || Error::request("a job was done that nobody gave");
@@ -300,7 +324,10 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
             target.fill(0);
         }
         let slot = self.slot(number).ok_or_else(lost)?;
-        slot.filled = Some(FilledContent::Data(target));
+        slot.filled = Some(match units.filter(|_| !is_damaged) {
+            Some(units) => FilledContent::Units(target, units),
+            None => FilledContent::Data(target),
+        });
         Ok(())
     }
 

@@ -218,19 +218,25 @@ impl<'a, T: Transfers> Sink<'a, T> {
         self.start(length, Transfer::Write { slot, offset: start, range: 0..length, buffer })
     }
 
-    /// Adds bytes to those that end where these start.
+    /// Adds bytes to those that end where these start. The last sector of those may be
+    /// written once more.
     fn gather(&mut self, slot: u8, offset: u64, bytes: &[u8]) -> Result<(), Error> {
         let (mut offset, mut rest) = (offset, bytes);
         while !rest.is_empty() {
-            let found = self.gathers.iter().position(|it| it.slot == slot && it.end() == offset);
+            let touches =
+                |it: &Gather<T::Buffer>| it.slot == slot && (it.start..=it.end()).contains(&offset);
+            let found = self.gathers.iter().position(touches);
             let mut gather = match found {
                 Some(index) => self.gathers.remove(index),
                 None => self.new_gather(slot, offset)?,
             };
-            let room = gather.buffer.get_mut(gather.filled..GATHER).unwrap_or_default();
+            let skip = usize::try_from(offset - gather.start).unwrap_or(GATHER);
+            let room = gather.buffer.get_mut(skip..GATHER).unwrap_or_default();
             let (part, behind) = rest.split_at(rest.len().min(room.len()));
-            room.iter_mut().zip(part).for_each(|(target, byte)| *target = *byte);
-            gather.filled += part.len();
+            if let Some(target) = room.get_mut(..part.len()) {
+                target.copy_from_slice(part);
+            }
+            gather.filled = gather.filled.max(skip + part.len());
             offset += part.len() as u64;
             rest = behind;
             if gather.filled == GATHER {
