@@ -150,7 +150,7 @@ fn reserve<T: Transfers>(
 fn stored_bytes(disks: &[Disk<'_>], start: u64, end: u64, rules: Rules) -> Result<u64, Error> {
     let mut planner = Planner::new(disks, start, end, rules);
     let mut total = 0;
-    while let Some(piece) = planner.next()? {
+    while let Some(piece) = planner.next_piece()? {
         if matches!(piece.content, PieceContent::Data(_)) {
             total += piece.length;
         }

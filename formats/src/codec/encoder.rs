@@ -62,7 +62,8 @@ fn is_level(unit: &[u8]) -> bool {
             *count = count.wrapping_add(1);
         }
     }
-    let most = (unit.len() / counts.len()).saturating_mul(2);
+    // Twice as often as on the average.
+    let most = unit.len() >> 7;
     counts.iter().all(|count| *count > 0 && *count <= most)
 }
 
