@@ -235,6 +235,10 @@ impl Session for Machine {
         }
     }
 
+    fn room(&self, slot: u8) -> u64 {
+        self.disk(slot).map_or(0, |disk| disk.room())
+    }
+
     fn allocation(&self, slot: u8, offset: u64) -> Result<Allocation, Error> {
         let disk = self.disk(slot).ok_or_else(|| Error::empty_slot(slot))?;
         let kind = FailureKind::InputOutput;

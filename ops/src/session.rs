@@ -36,6 +36,9 @@ pub trait Session {
     /// If there is no room, or the host starts over to make some.
     fn reserve(&self, slot: u8, length: u64) -> Result<(), Error>;
 
+    /// The room that a file takes on its file system, in bytes.
+    fn room(&self, slot: u8) -> u64;
+
     /// Whether a file has data at an offset, or a hole, and how far that goes.
     ///
     /// # Errors

@@ -134,6 +134,10 @@ impl Session for World {
         Ok(())
     }
 
+    fn room(&self, slot: u8) -> u64 {
+        self.storage(slot).map_or(0, |file| file.length())
+    }
+
     fn allocation(&self, _slot: u8, _offset: u64) -> Result<Allocation, Error> {
         Ok(Allocation { is_hole: false, length: u64::MAX })
     }

@@ -12,8 +12,8 @@ pub use writer::RawWriter;
 
 use crate::creation::Creation;
 use crate::error::{Error, ErrorKind, FormatError};
-use crate::extent::{Content, Extent, Place};
-use crate::image::{Description, Image};
+use crate::extent::{Content, Extent, File, Place};
+use crate::image::{Description, Holes, Image};
 use crate::storage::{Part, Storage};
 use crate::writer::Writer;
 use crate::{Confidence, Format, Probe};
@@ -129,8 +129,8 @@ impl Image for RawImage {
         Ok(Extent { length: limit, content: Content::Data(Place::own(place)) })
     }
 
-    fn shows_holes(&self) -> bool {
-        true
+    fn holes(&self, _file: File, _room: u64) -> Result<Holes, Error> {
+        Ok(Holes::Same)
     }
 
     fn disk(&self) -> Option<&dyn Storage> {
