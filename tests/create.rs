@@ -352,6 +352,33 @@ fn files_that_are_there_are_taken() {
 }
 
 #[test]
+fn disks_are_copied_into_images_of_several_files() {
+    let mut disk = vec![0; 10 << 20];
+    disk[70_000..3_000_000].fill(3);
+    disk[9_000_000..].fill(4);
+    for machine in Machine::all() {
+        let ours = place();
+        ours.write("disk.raw", &disk);
+        for (options, parts) in [
+            ("-O vmdk -o subformat=monolithicFlat disk.raw new.vmdk", "new-flat.vmdk"),
+            ("-O vmdk -o subformat=twoGbMaxExtentSparse disk.raw new.vmdk", "new-s001.vmdk"),
+            ("-O vmdk -o subformat=twoGbMaxExtentFlat disk.raw new.vmdk", "new-f001.vmdk"),
+            ("-O qcow2 -o data_file=new.data disk.raw new.vmdk", "new.data"),
+            ("-O qcow2 -o data_file=new.data,data_file_raw=on disk.raw new.vmdk", "new.data"),
+        ] {
+            let arguments: Vec<&str> = options.split(' ').collect();
+            let said = ours.exuvia(machine, &[&["convert"], arguments.as_slice()].concat());
+            assert!(said.success(), "{options} on {machine:?}: {said:?}");
+            let compared = ours.qemu_img(&["compare", "new.vmdk", "disk.raw"]);
+            assert!(compared.success(), "{options} on {machine:?}: {compared:?}");
+            for name in [parts, "new.vmdk"] {
+                std::fs::remove_file(ours.file(name)).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
 fn nothing_is_left_of_an_image_that_cannot_be_made() {
     for machine in Machine::all() {
         let ours = place();
