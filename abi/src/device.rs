@@ -30,6 +30,8 @@ pub struct Block {
     /// Its length in bytes. A virtio-blk device counts in sectors of 512 bytes
     /// and pads the last one with zeros, so this is the only exact figure.
     pub length: u64,
+    /// The room that it takes on its file system, in bytes.
+    pub room: u64,
     /// Whether the guest may write to it. The host enforces it; this is so that
     /// the guest need not try.
     pub writable: bool,

@@ -4,6 +4,9 @@
 //! [`Reply::Failed`]. The host takes them from a guest that it does not trust:
 //! see [`wire`](crate::wire) for the limits.
 
+use alloc::format;
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use crate::text::{Message, Path};
@@ -28,6 +31,10 @@ pub enum Reply {
     Reserve(Length),
     /// The file is to have this length when all is done.
     SetLength(Length),
+    /// The image that gets made has a further file, which is to be made too.
+    CreateFile(NewFile),
+    /// A file is to take all of its room when all is done.
+    Preallocate(Preallocate),
     /// The guest has work for further processors, which are to start at this address in
     /// ring 3.
     StartWorkers(u64),
@@ -59,6 +66,63 @@ pub struct Length {
     pub slot: u8,
     /// The length in bytes.
     pub length: u64,
+}
+
+/// A further file of an image that gets made. What it is called is the host's to say: it
+/// knows how the user has called the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewFile {
+    /// The slot of the image's own file.
+    pub of: u8,
+    /// Which file it is.
+    pub part: Part,
+    /// How much room is needed in it, in bytes.
+    pub length: u64,
+}
+
+/// Which file of an image it is, besides the image's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// All of the disk, as it is.
+    Flat,
+    /// A part of the disk, as it is, by its number from 1 on.
+    FlatPart(u16),
+    /// The same, of a part that is not stored as it is.
+    SparsePart(u16),
+}
+
+impl Part {
+    /// What it is called beside an image with this name: something comes in front of the
+    /// extension, as with qemu-img.
+    #[must_use]
+    pub fn name(self, image: &[u8]) -> Vec<u8> {
+        let suffix = match self {
+            Self::Flat => "-flat".into(),
+            Self::FlatPart(number) => format!("-f{number:03}"),
+            Self::SparsePart(number) => format!("-s{number:03}"),
+        };
+        let dot = image.iter().rposition(|byte| *byte == b'.');
+        let (stem, extension) = image.split_at(dot.unwrap_or(image.len()));
+        [stem, suffix.as_bytes(), extension].concat()
+    }
+}
+
+/// What is to be done for the room of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preallocate {
+    /// The slot of the file.
+    pub slot: u8,
+    /// How.
+    pub how: Preallocation,
+}
+
+/// How a file gets all of its room. Its content stays the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Preallocation {
+    /// The file system sets it aside.
+    Falloc,
+    /// Zeros are written where nothing else was.
+    Full,
 }
 
 /// What a referenced file is to the image.
@@ -117,4 +181,21 @@ pub struct Marks {
     pub devices: u64,
     /// The operation is done.
     pub finished: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_an_image_are_called_after_it() {
+        for (part, image, expected) in [
+            (Part::Flat, &b"disk.vmdk"[..], &b"disk-flat.vmdk"[..]),
+            (Part::Flat, b"disk", b"disk-flat"),
+            (Part::FlatPart(1), b"disk.old.vmdk", b"disk.old-f001.vmdk"),
+            (Part::SparsePart(1234), b".vmdk", b"-s1234.vmdk"),
+        ] {
+            assert_eq!(part.name(image), expected);
+        }
+    }
 }

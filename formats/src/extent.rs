@@ -22,6 +22,8 @@ pub struct Extent {
 pub enum Content {
     /// Not here: it is in the image underneath, or zeros if there is none.
     Unallocated,
+    /// The same, but a place is set aside for it.
+    Reserved(Place),
     /// Zeros, whatever is underneath. Some formats set a place aside for them.
     Zero(Option<Place>),
     /// As it is, one byte after the other.
@@ -148,6 +150,7 @@ impl Content {
     pub fn inside(self, skip: u64) -> Self {
         match self {
             Self::Unallocated => Self::Unallocated,
+            Self::Reserved(place) => Self::Reserved(place.after(skip)),
             Self::Zero(place) => Self::Zero(place.map(|place| place.after(skip))),
             Self::Data(place) => Self::Data(place.after(skip)),
             Self::Compressed(unit) => {

@@ -70,10 +70,15 @@ pub trait Image {
         Ok(())
     }
 
-    /// Whether holes of the image's files are told apart from data, as qemu does for
-    /// formats that put every byte of the disk where it is in the file.
-    fn shows_holes(&self) -> bool {
-        false
+    /// What holes of one of the image's files say about the disk. `room` is what the
+    /// image's own file takes of its file system, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be found out.
+    fn holes(&self, file: extent::File, room: u64) -> Result<Holes, Error> {
+        let _ = (file, room);
+        Ok(Holes::Hidden)
     }
 
     /// Whether an image is the one that this image was made on top of, as far as that can
@@ -113,6 +118,19 @@ pub trait Image {
         let _ = (index, storage);
         Ok(())
     }
+}
+
+/// What holes of a file say about a disk. Whatever it is, they read as zeros.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Holes {
+    /// Nothing: what lies there is data like any other.
+    #[default]
+    Hidden,
+    /// What lies there is data, and known to be zeros: the image gave it its place
+    /// before there was anything to store.
+    Zeros,
+    /// Holes of the disk, which is the file.
+    Same,
 }
 
 /// Which snapshot is wanted.

@@ -50,7 +50,7 @@ impl Disk {
             let (part, behind) =
                 rest.split_at_mut_checked(length).ok_or(StorageError::InputOutput)?;
             match extent.content {
-                Content::Unallocated => match &self.backing {
+                Content::Unallocated | Content::Reserved(_) => match &self.backing {
                     Some(backing) => backing.read(offset, part)?,
                     None => part.fill(0),
                 },

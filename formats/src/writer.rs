@@ -15,6 +15,7 @@
 //!
 //! The same calls make the same bytes.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use crate::error::Error;
@@ -129,8 +130,12 @@ pub enum Encoding {
 /// Another file of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OtherFile {
-    /// It is called as the image, with this between its name and its extension.
-    Suffix(Vec<u8>),
+    /// All of the disk, as it is: `disk-flat.vmdk` of `disk.vmdk`.
+    Flat,
+    /// A part of the disk, as it is, by its number from 1 on: `disk-f001.vmdk`.
+    FlatPart(u16),
+    /// The same, of an extent with grains: `disk-s001.vmdk`.
+    SparsePart(u16),
     /// The user has named it.
     Named(Vec<u8>),
 }
@@ -139,14 +144,15 @@ impl OtherFile {
     /// What it is called beside an image with this name.
     #[must_use]
     pub fn name(&self, image: &[u8]) -> Vec<u8> {
-        match self {
-            Self::Named(name) => name.clone(),
-            Self::Suffix(suffix) => {
-                let dot = image.iter().rposition(|byte| *byte == b'.');
-                let (stem, extension) = image.split_at(dot.unwrap_or(image.len()));
-                [stem, suffix, extension].concat()
-            }
-        }
+        let suffix = match self {
+            Self::Flat => "-flat".into(),
+            Self::FlatPart(number) => format!("-f{number:03}"),
+            Self::SparsePart(number) => format!("-s{number:03}"),
+            Self::Named(name) => return name.clone(),
+        };
+        let dot = image.iter().rposition(|byte| *byte == b'.');
+        let (stem, extension) = image.split_at(dot.unwrap_or(image.len()));
+        [stem, suffix.as_bytes(), extension].concat()
     }
 }
 
@@ -211,9 +217,10 @@ mod tests {
             (b".vmdk", b"-flat.vmdk"),
             (b"", b"-flat"),
         ] {
-            let file = OtherFile::Suffix(b"-flat".to_vec());
-            assert_eq!(file.name(image), expected);
+            assert_eq!(OtherFile::Flat.name(image), expected);
         }
+        assert_eq!(OtherFile::FlatPart(1).name(b"disk.vmdk"), b"disk-f001.vmdk");
+        assert_eq!(OtherFile::SparsePart(1234).name(b"disk.vmdk"), b"disk-s1234.vmdk");
         assert_eq!(OtherFile::Named(b"data".to_vec()).name(b"disk.vmdk"), b"data");
     }
 }

@@ -84,6 +84,8 @@ pub fn console(device: &Device) -> Result<Console, DeviceError> {
 pub struct Disk {
     device: RefCell<BlockDevice>,
     length: Cell<u64>,
+    /// What it took on its file system at the start, in bytes.
+    room: u64,
     holes: RefCell<Holes>,
     /// Requests that the queue had no room for.
     waiting: RefCell<VecDeque<(u64, Request)>>,
@@ -124,6 +126,7 @@ impl Disk {
         Ok(Self {
             device: RefCell::new(device),
             length: Cell::new(block.length),
+            room: block.room,
             holes: RefCell::new(holes),
             waiting: RefCell::default(),
             tags: RefCell::default(),
@@ -134,6 +137,12 @@ impl Disk {
     /// The device, for those who know what they do.
     pub fn device(&self) -> &RefCell<BlockDevice> {
         &self.device
+    }
+
+    /// The room that the file took on its file system at the start, in bytes.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        self.room
     }
 
     /// Lets the file be longer, or shorter, from now on.

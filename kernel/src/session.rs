@@ -7,7 +7,7 @@ use alloc::vec::{IntoIter, Vec};
 use core::cell::RefCell;
 
 use abi::device::{Device, Kind};
-use abi::reply::{FailureKind, Length, Marks, Reference, Reply};
+use abi::reply::{FailureKind, Length, Marks, NewFile, Reference, Reply};
 use abi::request::{Answer, Operation, References, Request};
 use abi::wire::{self, WireError};
 use drivers::dma::DmaBuffer;
@@ -182,6 +182,15 @@ impl Machine {
     }
 }
 
+/// Why there is no answer, other than that the host refuses.
+fn unasked(error: Attach) -> Error {
+    match error {
+        Attach::StartOver => Error::StartOver,
+        Attach::Broken(error) => error,
+        Attach::Refused(reason) => Error::request(&reason),
+    }
+}
+
 impl Session for Machine {
     fn storage(&self, slot: u8) -> Option<Rc<dyn Storage>> {
         self.disk(slot).map(|disk| disk as Rc<dyn Storage>)
@@ -216,13 +225,7 @@ impl Session for Machine {
     }
 
     fn reserve(&self, slot: u8, length: u64) -> Result<(), Error> {
-        let answer =
-            self.ask(Reply::Reserve(Length { slot, length })).map_err(|error| match error {
-                Attach::StartOver => Error::StartOver,
-                Attach::Broken(error) => error,
-                Attach::Refused(reason) => Error::request(&reason),
-            })?;
-        match answer {
+        match self.ask(Reply::Reserve(Length { slot, length })).map_err(unasked)? {
             Answer::Reserved(length) => {
                 let disk = self.disk(slot).ok_or_else(|| Error::empty_slot(slot))?;
                 disk.set_length(length);
@@ -233,6 +236,20 @@ impl Session for Machine {
                 Err(Error::request("the answer is no length"))
             }
         }
+    }
+
+    fn create_file(&self, file: NewFile) -> Result<u8, Error> {
+        match self.ask(Reply::CreateFile(file)).map_err(unasked)? {
+            Answer::Attached(device) => self.accept(&device).map_err(unasked),
+            Answer::Refused(reason) => Err(Error::about(file.of, FailureKind::Refused, reason)),
+            Answer::Reserved(_) | Answer::Workers(_) => {
+                Err(Error::request("the answer is no file"))
+            }
+        }
+    }
+
+    fn room(&self, slot: u8) -> u64 {
+        self.disk(slot).map_or(0, |disk| disk.room())
     }
 
     fn allocation(&self, slot: u8, offset: u64) -> Result<Allocation, Error> {

@@ -5,11 +5,13 @@ use core::ops::Deref;
 
 use abi::compare::{Finding, Request};
 use abi::convert::Progress;
+use abi::map::Flags;
 use abi::reply::Reply;
 
-use crate::disk::{Disk, Span, Stored};
+use crate::disk::{Disk, Span};
 use crate::engine::pipeline::FilledContent;
 use crate::engine::{Filled, Pipeline, Planner, Rules, Sink, zeros};
+use crate::map;
 use crate::session::Error;
 use crate::transfer::Transfers;
 
@@ -56,12 +58,12 @@ impl<T: Transfers> Comparison<'_, T> {
         let common = left.min(right);
         // How disks are stored matters only as far as their content is the same.
         let status = if self.request.strict { self.status_mismatch(common)? } else { None };
-        let end = status.unwrap_or(common);
+        let end = status.map_or(common, |(offset, _)| offset);
         if let Some(finding) = self.content_mismatch(end)? {
             return Ok(finding);
         }
-        if let Some(offset) = status {
-            return Ok(Finding::StatusMismatch(offset));
+        if let Some((_, finding)) = status {
+            return Ok(finding);
         }
         if left == right {
             return Ok(Finding::Identical);
@@ -72,14 +74,20 @@ impl<T: Transfers> Comparison<'_, T> {
         Ok(rest.unwrap_or(Finding::Identical))
     }
 
-    /// Where the disks are first stored in different ways.
-    fn status_mismatch(&self, end: u64) -> Result<Option<u64>, Error> {
+    /// Where the disks are first stored in different ways, or it cannot be said how one is.
+    fn status_mismatch(&self, end: u64) -> Result<Option<(u64, Finding)>, Error> {
         let mut offset = 0;
         while offset < end {
-            let left = self.disk(0).span(offset, end - offset)?;
-            let right = self.disk(1).span(offset, end - offset)?;
-            if status(&left) != status(&right) {
-                return Ok(Some(offset));
+            let mut spans = Vec::new();
+            for side in [0_u8, 1] {
+                match self.disk(usize::from(side)).span(offset, end - offset) {
+                    Ok(span) => spans.push(span),
+                    Err(error) => return Ok(Some((offset, unknown(side, error)?))),
+                }
+            }
+            let [left, right] = spans.as_slice() else { break };
+            if self.status(0, left) != self.status(1, right) {
+                return Ok(Some((offset, Finding::StatusMismatch(offset))));
             }
             offset += left.length.min(right.length);
         }
@@ -94,6 +102,7 @@ impl<T: Transfers> Comparison<'_, T> {
         let mut pair = Pair {
             pipelines: [pipeline(left), pipeline(right).second()],
             current: [None, None],
+            blame: 0,
             sink: &mut sink,
         };
         let total = self.disk(0).size().max(self.disk(1).size());
@@ -104,15 +113,9 @@ impl<T: Transfers> Comparison<'_, T> {
                     done = position;
                     self.report(done, total)?;
                 }
-                Ok(Some(Step::Differs(sector, byte))) => {
-                    // What nobody has ever written to, qemu-img does not read: it looks
-                    // for the first byte that is not zero in the other.
-                    let exactly = self.is_nowhere(0, sector)? || self.is_nowhere(1, sector)?;
-                    let offset = if exactly { byte } else { sector };
-                    break Some(Finding::ContentMismatch(offset));
-                }
+                Ok(Some(Step::Differs(sector))) => break Some(Finding::ContentMismatch(sector)),
                 Ok(None) => break None,
-                Err(error) => break Some(pair.unreadable(done).ok_or(error)?),
+                Err(error) => break Some(pair.explain(done, error)?),
             }
         };
         pair.drain(self.session)?;
@@ -134,8 +137,8 @@ impl<T: Transfers> Comparison<'_, T> {
                     let end = piece.offset + piece.length;
                     if let FilledContent::Data(buffer) = piece.content {
                         let bytes = buffer.get(..to_usize(piece.length)).unwrap_or_default();
-                        if let Some(byte) = bytes.iter().position(|byte| *byte != 0) {
-                            break Some(Finding::ContentMismatch(piece.offset + byte as u64));
+                        if let Some(sector) = nonzero(bytes) {
+                            break Some(Finding::ContentMismatch(piece.offset + sector as u64));
                         }
                         sink.pool().put(buffer);
                     }
@@ -143,8 +146,10 @@ impl<T: Transfers> Comparison<'_, T> {
                 }
                 Ok(None) => break None,
                 Err(error) => {
-                    let offset = pipeline.unreadable().ok_or(error)?;
-                    break Some(Finding::Unreadable { side: number, offset });
+                    break Some(match pipeline.unreadable() {
+                        Some(offset) => Finding::Unreadable { side: number, offset },
+                        None => unknown(number, error)?,
+                    });
                 }
             }
         };
@@ -156,9 +161,13 @@ impl<T: Transfers> Comparison<'_, T> {
         Ok(found)
     }
 
-    fn is_nowhere(&self, side: usize, offset: u64) -> Result<bool, Error> {
-        let span = self.disk(side).span(offset, SECTOR as u64)?;
-        Ok(span.stored == Stored::Nowhere)
+    /// How a range is stored, as far as strictness goes, and whether it has a place.
+    fn status(&self, side: usize, span: &Span) -> (Flags, bool) {
+        let (mut flags, spot) = map::status(&span.stored);
+        // What an image underneath is too short for counts as its zeros.
+        let is_short = (span.depth as usize).saturating_add(1) < self.disk(side).depth();
+        flags.present |= is_short;
+        (flags, spot.is_some())
     }
 
     fn report(&self, done: u64, total: u64) -> Result<(), Error> {
@@ -169,14 +178,11 @@ impl<T: Transfers> Comparison<'_, T> {
     }
 }
 
-/// How a range is stored, as far as strictness goes.
-fn status(span: &Span) -> (u8, bool) {
-    match span.stored {
-        Stored::Nowhere => (0, false),
-        Stored::Zero(spot) => (1, spot.is_some()),
-        Stored::Hole(_) => (1, true),
-        Stored::Data(_) => (2, true),
-        Stored::Compressed(..) => (3, false),
+/// The finding if it cannot be said how a disk is stored.
+fn unknown(side: u8, error: Error) -> Result<Finding, Error> {
+    match error {
+        Error::Failed { device: Some(_), .. } => Ok(Finding::Unknown { side }),
+        other => Err(other),
     }
 }
 
@@ -185,6 +191,8 @@ struct Pair<'a, 'sink, T: Transfers> {
     pipelines: [Pipeline<'a, T>; 2],
     /// The piece of each that is being compared, and how far it has been.
     current: [Option<(Filled<T::Buffer>, u64)>; 2],
+    /// Which of them was asked last.
+    blame: u8,
     sink: &'sink mut Sink<'a, T>,
 }
 
@@ -192,15 +200,18 @@ struct Pair<'a, 'sink, T: Transfers> {
 enum Step {
     /// The disks are the same up to an offset.
     Same(u64),
-    /// They differ in the sector at an offset, in the byte at another.
-    Differs(u64, u64),
+    /// They differ in the sector at an offset.
+    Differs(u64),
 }
 
 impl<T: Transfers> Pair<'_, '_, T> {
     /// Compares as much as there is of both.
     fn next(&mut self, session: &T) -> Result<Option<Step>, Error> {
         loop {
-            for (pipeline, current) in self.pipelines.iter_mut().zip(&mut self.current) {
+            for (side, (pipeline, current)) in
+                (0_u8..).zip(self.pipelines.iter_mut().zip(&mut self.current))
+            {
+                self.blame = side;
                 pipeline.admit(self.sink)?;
                 if current.is_none() {
                     *current = pipeline.next_filled().map(|piece| (piece, 0));
@@ -235,8 +246,8 @@ impl<T: Transfers> Pair<'_, '_, T> {
             (Some(only), None) | (None, Some(only)) => nonzero(only),
             (None, None) => None,
         };
-        if let Some((sector, byte)) = difference {
-            return Some(Step::Differs(offset + sector as u64, offset + byte as u64));
+        if let Some(sector) = difference {
+            return Some(Step::Differs(offset + sector as u64));
         }
         *left_done += length;
         *right_done += length;
@@ -251,13 +262,15 @@ impl<T: Transfers> Pair<'_, '_, T> {
         Some(Step::Same(offset + length))
     }
 
-    /// The finding if one of the disks could not be read.
-    fn unreadable(&self, done: u64) -> Option<Finding> {
+    /// The finding if one of the disks could not be read, or it cannot be said how it is
+    /// stored.
+    fn explain(&self, done: u64, error: Error) -> Result<Finding, Error> {
         let mut sides = (0_u8..).zip(&self.pipelines);
-        sides.find_map(|(side, pipeline)| {
+        let unreadable = sides.find_map(|(side, pipeline)| {
             let offset = pipeline.unreadable()?.max(done);
             Some(Finding::Unreadable { side, offset })
-        })
+        });
+        unreadable.map_or_else(|| unknown(self.blame, error), Ok)
     }
 
     /// Waits until nothing is under way any more.
@@ -305,22 +318,22 @@ fn advance<T: Transfers>(
     }
 }
 
-/// The first sector in which bytes differ, and the first byte.
-fn difference(left: &[u8], right: &[u8]) -> Option<(usize, usize)> {
+/// The first sector in which bytes differ.
+fn difference(left: &[u8], right: &[u8]) -> Option<usize> {
     if left == right {
         return None;
     }
     let byte = left.iter().zip(right).position(|(left, right)| left != right)?;
-    Some((byte - byte % SECTOR, byte))
+    Some(byte - byte % SECTOR)
 }
 
-/// The first sector in which bytes are not zero, and the first byte.
-fn nonzero(bytes: &[u8]) -> Option<(usize, usize)> {
+/// The first sector in which bytes are not zero.
+fn nonzero(bytes: &[u8]) -> Option<usize> {
     if zeros::are_zero(bytes) {
         return None;
     }
     let byte = bytes.iter().position(|byte| *byte != 0)?;
-    Some((byte - byte % SECTOR, byte))
+    Some(byte - byte % SECTOR)
 }
 
 fn to_usize(bytes: u64) -> usize {

@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use abi::convert::{CreateRequest, Progress, Request, State, Target, Value};
-use abi::reply::Reply;
+use abi::reply::{NewFile, Part, Preallocate, Preallocation, Reply};
 use formats::creation::{self, Options};
 use formats::extent::{File, Place};
+use formats::writer::{self, OtherFile};
 use formats::{Creation, Writer};
 use sha2::{Digest, Sha256};
 
@@ -35,7 +36,7 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
 
     let target = &request.target;
     let mut writer = begin(target, end - start, session)?;
-    let slots = reserve(target, writer.as_ref(), session)?;
+    let slots = open_files(target, writer.as_ref(), session)?;
     let has_backing = target.options.iter().any(|it| it.name.as_bytes() == b"backing_file");
     let unit = writer.unit();
     let encoding = writer.encoding();
@@ -51,7 +52,7 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     };
     let total = if request.progress { stored_bytes(&disks, start, end, rules)? } else { 0 };
 
-    let mut sink = Sink::new(session, slots, target.state != State::New);
+    let mut sink = Sink::new(session, slots.clone(), target.state != State::New);
     let mut copier = Copier {
         writer: writer.as_mut(),
         start,
@@ -69,9 +70,7 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     let mut pipeline = Pipeline::new(session, planner, request.salvage).compressing(compression);
     pipeline.run(&mut copier, &mut sink)?;
     let hash = copier.hash.take();
-    let failed = |error: formats::Error| open::failure(target.slot, &error);
-    writer.finish(&mut sink).map_err(failed)?;
-    sink.flush()?;
+    finish(target, &slots, writer.as_mut(), &mut sink)?;
     match hash {
         Some(hash) => session.reply(Reply::Digest(hash.finalize().into())),
         None => Ok(()),
@@ -86,10 +85,9 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
 pub fn create<T: Transfers>(request: &CreateRequest, session: &T) -> Result<(), Error> {
     let target = &request.target;
     let mut writer = begin(target, request.size, session)?;
-    let slots = reserve(target, writer.as_ref(), session)?;
-    let mut sink = Sink::new(session, slots, false);
-    writer.finish(&mut sink).map_err(|error| open::failure(target.slot, &error))?;
-    sink.flush()
+    let slots = open_files(target, writer.as_ref(), session)?;
+    let mut sink = Sink::new(session, slots.clone(), false);
+    finish(target, &slots, writer.as_mut(), &mut sink)
 }
 
 /// The unit of disks in bytes.
@@ -128,22 +126,62 @@ fn begin(target: &Target, size: u64, session: &dyn Session) -> Result<Box<dyn Wr
     format.create(&creation).map_err(|error| open::failure(target.slot, &error))
 }
 
-/// Makes room in the files of an image. Returns their slots.
-fn reserve<T: Transfers>(
+/// Makes room in the files of an image, and makes those that are not there. Returns their
+/// slots.
+fn open_files(
     target: &Target,
     writer: &dyn Writer,
-    session: &T,
+    session: &dyn Session,
 ) -> Result<Vec<u8>, Error> {
-    let others = target.others.iter().enumerate();
-    let others = others.map(|(index, slot)| (File::Other(index), *slot));
-    let mut slots = Vec::new();
-    for (file, slot) in core::iter::once((File::Own, target.slot)).chain(others) {
-        if target.state == State::New {
-            session.reserve(slot, writer.longest(file))?;
-        }
-        slots.push(slot);
+    let is_new = target.state == State::New;
+    let room = |slot, file| match is_new {
+        true => session.reserve(slot, writer.longest(file)),
+        false => Ok(()),
+    };
+    room(target.slot, File::Own)?;
+    let mut slots = alloc::vec![target.slot];
+    let mut named = target.others.iter().copied();
+    for (index, other) in writer.other_files().iter().enumerate() {
+        let file = File::Other(index);
+        let part = match other {
+            OtherFile::Flat => Some(Part::Flat),
+            OtherFile::FlatPart(number) => Some(Part::FlatPart(*number)),
+            OtherFile::SparsePart(number) => Some(Part::SparsePart(*number)),
+            OtherFile::Named(_) => None,
+        };
+        slots.push(match part.filter(|_| is_new) {
+            Some(part) => {
+                let length = writer.longest(file);
+                session.create_file(NewFile { of: target.slot, part, length })?
+            }
+            None => {
+                let slot = named.next();
+                let slot = slot.ok_or_else(|| Error::request("a file of the image is missing"))?;
+                room(slot, file)?;
+                slot
+            }
+        });
     }
     Ok(slots)
+}
+
+/// Finishes an image, whose files are in these slots.
+fn finish<T: Transfers>(
+    target: &Target,
+    slots: &[u8],
+    writer: &mut dyn Writer,
+    sink: &mut Sink<'_, T>,
+) -> Result<(), Error> {
+    writer.finish(sink).map_err(|error| open::failure(target.slot, &error))?;
+    sink.flush()?;
+    let how = match writer.preallocation() {
+        _ if target.state != State::New => return Ok(()),
+        writer::Preallocation::Off => return Ok(()),
+        writer::Preallocation::Falloc => Preallocation::Falloc,
+        writer::Preallocation::Full => Preallocation::Full,
+    };
+    let preallocate = |slot| Reply::Preallocate(Preallocate { slot, how });
+    slots.iter().try_for_each(|slot| sink.session().reply(preallocate(*slot)))
 }
 
 /// How many bytes of the disks are going to be read.

@@ -7,10 +7,11 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use abi::source::{Snapshot, Source};
 use formats::extent::{Compressed, Content, File, Place};
-use formats::image::SnapshotChoice;
+use formats::image::{Holes, SnapshotChoice};
 use formats::{Image, Storage};
 
 use crate::open::{self, Link, Opened};
@@ -30,16 +31,16 @@ struct Layer {
     size: u64,
     /// Its own file, and those that it refers to.
     files: Vec<LayerFile>,
-    /// Whether holes of the file show through as zeros.
-    shows_holes: bool,
 }
 
 /// A file of an image.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct LayerFile {
     slot: u8,
     /// Its length in bytes.
     length: u64,
+    /// What its holes say about the disk, once that was asked.
+    holes: Cell<Option<Holes>>,
 }
 
 /// A range of a disk that is stored in one way.
@@ -56,14 +57,15 @@ pub struct Span {
 /// How a range of a disk is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// No image has it, so it reads as zeros.
-    Nowhere,
+    /// No image has it, so it reads as zeros. A place may be set aside all the same.
+    Nowhere(Option<Spot>),
     /// It is zeros, and may have a place set aside.
     Zero(Option<Spot>),
     /// It is in a file as it is.
     Data(Spot),
-    /// It is in a hole of a file, so it reads as zeros.
-    Hole(Spot),
+    /// It is in a hole of a file, or behind its end, so it reads as zeros. What that says
+    /// about the disk is another matter.
+    Hole(Spot, Holes),
     /// It is in a unit that is compressed.
     Compressed(u8, Compressed),
 }
@@ -174,13 +176,13 @@ impl<'a> Disk<'a> {
     /// If an image is damaged there or cannot be read.
     pub fn span(&self, offset: u64, limit: u64) -> Result<Span, Error> {
         let mut limit = limit;
-        let mut depth = 0;
+        // What lies over a layer, and the place that is set aside there.
+        let (mut depth, mut reserved) = (0, None);
         for layer in &self.layers {
             let left = layer.size.saturating_sub(offset);
             if left == 0 {
                 // What is behind the end of an image, those underneath do not show.
-                let depth = u32::saturating_sub(depth, 1);
-                return Ok(Span { length: limit, depth, stored: Stored::Nowhere });
+                break;
             }
             limit = limit.min(left);
             let extent = layer.image.extent(offset, limit);
@@ -189,46 +191,64 @@ impl<'a> Disk<'a> {
                 return Err(Error::request("an extent does not fit its range"));
             }
             limit = extent.length;
-            if extent.content != Content::Unallocated {
-                let (length, stored) = self.stored(layer, limit, extent.content)?;
-                return Ok(Span { length, depth, stored });
+            let (length, stored) = self.stored(layer, limit, extent.content)?;
+            match stored {
+                Stored::Nowhere(spot) => reserved = spot,
+                stored => return Ok(Span { length, depth, stored }),
             }
             depth += 1;
         }
-        Ok(Span { length: limit, depth: u32::saturating_sub(depth, 1), stored: Stored::Nowhere })
+        let depth = u32::saturating_sub(depth, 1);
+        Ok(Span { length: limit, depth, stored: Stored::Nowhere(reserved) })
     }
 
     /// A content of a layer, in terms of slots, and how much of it is stored so.
     fn stored(&self, layer: &Layer, length: u64, content: Content) -> Result<(u64, Stored), Error> {
         match content {
-            Content::Unallocated => Ok((length, Stored::Nowhere)),
+            Content::Unallocated => Ok((length, Stored::Nowhere(None))),
+            Content::Reserved(place) => {
+                let (_, spot) = layer.spot(place)?;
+                Ok((length, Stored::Nowhere(Some(spot))))
+            }
             Content::Zero(None) => Ok((length, Stored::Zero(None))),
             Content::Zero(Some(place)) => {
-                let (spot, _) = layer.spot(place)?;
+                let (_, spot) = layer.spot(place)?;
                 Ok((length, Stored::Zero(Some(spot))))
             }
             Content::Compressed(mut unit) => {
-                let (spot, file_length) = layer.spot(unit.place)?;
+                let (file, spot) = layer.spot(unit.place)?;
                 // Its length may be a guess.
-                unit.length = unit.length.min(file_length.saturating_sub(spot.offset));
+                unit.length = unit.length.min(file.length.saturating_sub(spot.offset));
                 Ok((length, Stored::Compressed(spot.slot, unit)))
             }
             Content::Data(place) => {
-                let (spot, file_length) = layer.spot(place)?;
-                let left = file_length.saturating_sub(spot.offset);
+                let (file, spot) = layer.spot(place)?;
+                let holes = self.holes(layer, file, place.file)?;
+                let left = file.length.saturating_sub(spot.offset);
                 if left == 0 {
-                    return Ok((length, Stored::Hole(spot)));
+                    return Ok((length, Stored::Hole(spot, holes)));
                 }
                 let length = length.min(left);
-                if !layer.shows_holes {
+                if holes == Holes::Hidden {
                     return Ok((length, Stored::Data(spot)));
                 }
                 let allocation = self.session.allocation(spot.slot, spot.offset)?;
                 let stored =
-                    if allocation.is_hole { Stored::Hole(spot) } else { Stored::Data(spot) };
+                    if allocation.is_hole { Stored::Hole(spot, holes) } else { Stored::Data(spot) };
                 Ok((length.min(allocation.length.max(1)), stored))
             }
         }
+    }
+
+    /// What the holes of a file of an image say about the disk.
+    fn holes(&self, layer: &Layer, file: &LayerFile, name: File) -> Result<Holes, Error> {
+        if let Some(holes) = file.holes.get() {
+            return Ok(holes);
+        }
+        let found = layer.image.holes(name, self.session.room(layer.slot));
+        let found = found.map_err(|error| open::failure(layer.slot, &error))?;
+        file.holes.set(Some(found));
+        Ok(found)
     }
 }
 
@@ -243,14 +263,13 @@ impl Layer {
         Self {
             slot: opened.slot,
             size: opened.image.description().virtual_size,
-            shows_holes: opened.image.shows_holes(),
             image: opened.image,
             files,
         }
     }
 
-    /// A place in terms of slots, and the length of the file that it is in.
-    fn spot(&self, place: Place) -> Result<(Spot, u64), Error> {
+    /// The file that a place is in, and the place in terms of slots.
+    fn spot(&self, place: Place) -> Result<(&LayerFile, Spot), Error> {
         let (number, add) = match place.file {
             File::Own => (0, 0),
             File::Replayed => (0, REPLAYED),
@@ -259,7 +278,7 @@ impl Layer {
         let file = self.files.get(number);
         let file =
             file.ok_or_else(|| Error::request("an extent is in a file that is not there"))?;
-        Ok((Spot { slot: file.slot | add, offset: place.offset }, file.length))
+        Ok((file, Spot { slot: file.slot | add, offset: place.offset }))
     }
 }
 
@@ -271,5 +290,5 @@ fn check_backing(above: &Layer, opened: &Opened) -> Result<(), Error> {
 
 fn layer_file(session: &dyn Session, slot: u8) -> Result<LayerFile, Error> {
     let storage = session.storage(slot).ok_or_else(|| Error::empty_slot(slot))?;
-    Ok(LayerFile { slot, length: storage.length() })
+    Ok(LayerFile { slot, length: storage.length(), holes: Cell::new(None) })
 }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use abi::map::{Extent, Flags, MAX_EXTENTS, Request};
 use abi::reply::Reply;
+use formats::image::Holes;
 
 use crate::disk::{Disk, REPLAYED, Span, Spot, Stored};
 use crate::session::{Error, Session};
@@ -43,18 +44,29 @@ pub fn run(request: &Request, session: &dyn Session) -> Result<(), Error> {
 
 /// A span in the words of the reply.
 fn extent(start: u64, span: &Span) -> Extent {
-    let place = |spot: Spot| (spot.slot & !REPLAYED, spot.offset);
-    let none = Flags::default();
-    let (flags, place) = match span.stored {
-        Stored::Nowhere => (Flags { zero: true, ..none }, None),
-        Stored::Zero(spot) => (Flags { present: true, zero: true, ..none }, spot.map(place)),
-        Stored::Data(spot) => (Flags { present: true, data: true, ..none }, Some(place(spot))),
-        Stored::Hole(spot) => (Flags { present: true, zero: true, ..none }, Some(place(spot))),
-        Stored::Compressed(..) => {
-            (Flags { present: true, data: true, compressed: true, ..none }, None)
-        }
-    };
+    let (flags, spot) = status(&span.stored);
+    // What a log has changed has no place of its own yet.
+    let spot = spot.filter(|spot| spot.slot & REPLAYED == 0);
+    let place = spot.map(|spot| (spot.slot, spot.offset));
     Extent { start, length: span.length, depth: span.depth, flags, place }
+}
+
+/// How a range is stored, in qemu's words, and where.
+pub(crate) fn status(stored: &Stored) -> (Flags, Option<Spot>) {
+    let none = Flags::default();
+    let present = Flags { present: true, ..none };
+    match *stored {
+        Stored::Nowhere(spot) => (Flags { zero: true, ..none }, spot),
+        Stored::Zero(spot) => (Flags { zero: true, ..present }, spot),
+        Stored::Data(spot) | Stored::Hole(spot, Holes::Hidden) => {
+            (Flags { data: true, ..present }, Some(spot))
+        }
+        Stored::Hole(spot, Holes::Zeros) => {
+            (Flags { data: true, zero: true, ..present }, Some(spot))
+        }
+        Stored::Hole(spot, Holes::Same) => (Flags { zero: true, ..present }, Some(spot)),
+        Stored::Compressed(..) => (Flags { data: true, compressed: true, ..present }, None),
+    }
 }
 
 /// Whether an extent is the continuation of another.

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 
-use abi::reply::{Failure, FailureKind, Reference, Reply};
+use abi::reply::{Failure, FailureKind, NewFile, Reference, Reply};
 use abi::text::Text;
 use formats::storage::Storage;
 
@@ -35,6 +35,17 @@ pub trait Session {
     ///
     /// If there is no room, or the host starts over to make some.
     fn reserve(&self, slot: u8, length: u64) -> Result<(), Error>;
+
+    /// Makes a further file of an image that gets made. Returns the slot that it is plugged
+    /// into.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made, or the host starts over to make it.
+    fn create_file(&self, file: NewFile) -> Result<u8, Error>;
+
+    /// The room that a file takes on its file system, in bytes.
+    fn room(&self, slot: u8) -> u64;
 
     /// Whether a file has data at an offset, or a hole, and how far that goes.
     ///

@@ -7,7 +7,8 @@
 //! The tests themselves lie beside this folder, one file for each thing that is
 //! tested: `workspace.rs` (who may know whom), `guest_image.rs` (what is in the
 //! built image), `kernel.rs` (how the guest breaks), `info.rs` (the output,
-//! against qemu-img's), `luks.rs` (the same, against cryptsetup's), `contents.rs` (what
+//! against qemu-img's), `map.rs`, `compare.rs` and
+//! `create.rs` (the same), `luks.rs` (the same, against cryptsetup's), `contents.rs` (what
 //! raw images hold), `readers.rs` and `writers.rs` (what is on disks, and making
 //! images, without a machine), `samples.rs` (the makers of images, against qemu),
 //! `references.rs` (which other files are opened), `command_line.rs` (arguments,

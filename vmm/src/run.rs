@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use abi::port::ExitCode;
-use abi::reply::{Failure, Reference, Reply};
+use abi::reply::{Failure, NewFile, Reference, Reply};
 use abi::request::Operation;
 use abi::wire;
 use thiserror::Error;
@@ -65,6 +65,17 @@ pub trait Listener {
     /// The reason, in words that do not depend on what exists outside the
     /// folders that references may lead to.
     fn open(&mut self, reference: &Reference, from: &HostFile) -> Result<HostFile, String>;
+
+    /// Makes a further file of the image that gets made, or says why not. It goes into a
+    /// slot.
+    ///
+    /// # Errors
+    ///
+    /// The reason, in words for the user.
+    fn create(&mut self, file: &NewFile, slot: u8) -> Result<HostFile, String> {
+        let _ = (file, slot);
+        Err("no image is being made".to_owned())
+    }
 }
 
 /// A run that came to its end.

@@ -75,7 +75,7 @@ impl TargetFile {
     ///
     /// If it cannot be written.
     pub fn create(path: &Path, cache: Cache) -> Result<(Self, HostFile, bool), OpenError> {
-        let failed = |source| OpenError::System { path: path.to_owned(), source };
+        let failed = |source| OpenError::Create { path: path.to_owned(), source };
         match std::fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let (state, file) = Self::new_file(path, cache).map_err(failed)?;
@@ -149,31 +149,53 @@ impl TargetFile {
         Ok((State::Temporary(temporary), file))
     }
 
-    /// Gives the file its length and its name.
+    /// Gives the file of an image of a format its length and its room, so that nothing is
+    /// missing but its name.
     ///
     /// # Errors
     ///
     /// A message for the user.
-    pub fn commit(mut self, file: &HostFile) -> Result<(), String> {
+    pub fn complete(&self, file: &HostFile, format: &str) -> Result<(), String> {
         let shown = file.shown_name();
         let failed = |what: &str, error: io::Error| {
-            format!("{shown}: cannot {what}: {}", crate::reasons::reason(&error))
+            let reason = match error.raw_os_error() {
+                Some(libc::EFBIG) => {
+                    format!("The image size is too large for file format '{format}'")
+                }
+                _ => format!("cannot {what}: {}", crate::reasons::reason(&error)),
+            };
+            format!("{shown}: {reason}")
         };
-        let length = file.output().and_then(|output| output.final_length());
-        if let Some(length) = length {
+        let Some(output) = file.output() else { return Ok(()) };
+        if let Some(length) = output.final_length() {
             rustix::fs::ftruncate(file.as_fd(), length)
                 .map_err(|error| failed("set the length", error.into()))?;
+            output
+                .preallocate(file.as_fd(), length)
+                .map_err(|error| failed("set its room aside", error))?;
         }
         if self.cache.durable {
             rustix::fs::fsync(file.as_fd())
                 .map_err(|error| failed("make it durable", error.into()))?;
         }
+        Ok(())
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    ///
+    /// A message for the user.
+    pub fn publish(&mut self, file: &HostFile) -> Result<(), String> {
         let named = match std::mem::replace(&mut self.state, State::Present) {
             State::Present => Ok(()),
             State::Temporary(temporary) => std::fs::rename(&temporary, &self.path),
             State::Nameless(folder, name) => give_name(file.as_fd(), &folder, &name),
         };
-        named.map_err(|error| failed("give it its name", error))
+        named.map_err(|error| {
+            let reason = crate::reasons::reason(&error);
+            format!("{}: cannot give it its name: {reason}", file.shown_name())
+        })
     }
 }
 

@@ -9,12 +9,12 @@ use super::extension::Extra;
 use super::feature::{Autoclear, Compatible, Incompatible};
 use super::header::MIN_VERSION;
 use super::layout::Layout;
-use super::{Qcow2Error, snapshot};
+use super::{Qcow2Error, refcounts, snapshot};
 use crate::error::Error;
-use crate::extent::Extent;
+use crate::extent::{Extent, File};
 use crate::image::{
-    Backing, Description, Image, Part, Qcow2, Qcow2Encryption, Qcow2Version3, Reference, Role,
-    SnapshotChoice, Specific, Visitor,
+    Backing, Description, Holes, Image, Part, Qcow2, Qcow2Encryption, Qcow2Version3, Reference,
+    Role, SnapshotChoice, Specific, Visitor,
 };
 use crate::storage::{Storage, WholeSectors};
 use crate::text::until_nul;
@@ -112,6 +112,12 @@ impl Image for Qcow2Image {
 
     fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
         self.read_extent(offset, limit)
+    }
+
+    fn holes(&self, _file: File, room: u64) -> Result<Holes, Error> {
+        let storage = self.storage.as_ref();
+        let preallocated = refcounts::has_more_clusters_than_room(storage, &self.layout, room);
+        Ok(if preallocated { Holes::Zeros } else { Holes::Hidden })
     }
 
     fn check_content(&self) -> Result<(), Error> {

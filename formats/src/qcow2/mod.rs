@@ -13,7 +13,8 @@
 //!
 //! Reading order: [`header`] and [`feature`] (what is at the start), [`layout`] (the
 //! same, checked), [`extension`], [`encryption`], [`snapshot`], [`bitmap`], then
-//! [`image`] and [`reader`] (where the bytes of the disk are),
+//! [`image`] and [`reader`] (where the bytes of the disk are), `refcounts.rs` (which
+//! clusters are in use),
 //! [`writer`] (how one is made), [`measure`] (how large one gets).
 
 pub mod bitmap;
@@ -26,6 +27,7 @@ pub mod image;
 pub mod layout;
 pub mod measure;
 pub mod reader;
+mod refcounts;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 pub mod snapshot;

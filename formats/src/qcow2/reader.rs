@@ -156,7 +156,7 @@ impl Qcow2Image {
         let content = match kind {
             Kind::Data => Content::Data(place),
             Kind::Zero => Content::Zero(Some(place)),
-            Kind::Unallocated => Content::Unallocated,
+            Kind::Unallocated => Content::Reserved(place),
         };
         Ok(Extent { length, content })
     }

@@ -7,13 +7,14 @@ pub mod writer;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::string::String;
 
 pub use writer::RawWriter;
 
 use crate::creation::Creation;
 use crate::error::{Error, ErrorKind, FormatError};
-use crate::extent::{Content, Extent, Place};
-use crate::image::{Description, Image};
+use crate::extent::{Content, Extent, File, Place};
+use crate::image::{Description, Holes, Image};
 use crate::storage::{Part, Storage};
 use crate::writer::Writer;
 use crate::{Confidence, Format, Probe};
@@ -40,7 +41,7 @@ impl Format for Raw {
     }
 
     fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
-        Ok(Box::new(RawWriter::new(creation.size)))
+        Ok(Box::new(RawWriter::begin(creation)?))
     }
 }
 
@@ -54,8 +55,17 @@ pub struct RawImage {
 }
 
 /// A raw image that cannot be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RawError {
+    /// There is no metadata that could be made in front of the data.
+    #[error("Unsupported preallocation mode: metadata")]
+    NoMetadata,
+    /// A way of preallocation that does not exist.
+    #[error("invalid parameter value: {word}")]
+    Preallocation {
+        /// What it is called.
+        word: String,
+    },
     /// The window starts behind the end.
     #[error("Offset ({offset}) cannot be greater than size of the containing file ({length})")]
     OffsetPastEnd {
@@ -129,8 +139,8 @@ impl Image for RawImage {
         Ok(Extent { length: limit, content: Content::Data(Place::own(place)) })
     }
 
-    fn shows_holes(&self) -> bool {
-        true
+    fn holes(&self, _file: File, _room: u64) -> Result<Holes, Error> {
+        Ok(Holes::Same)
     }
 
     fn disk(&self) -> Option<&dyn Storage> {

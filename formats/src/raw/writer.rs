@@ -1,20 +1,44 @@
 //! Making raw images: every byte goes where it is on the disk.
 
+use alloc::string::String;
+
+use super::RawError;
+use crate::creation::Creation;
 use crate::error::Error;
 use crate::extent::{File, Place};
-use crate::writer::{Output, Run, Writer};
+use crate::writer::{Output, Preallocation, Run, Writer};
 
 /// Makes a raw image.
 #[derive(Clone, Copy, Debug)]
 pub struct RawWriter {
     size: u64,
+    preallocation: Preallocation,
 }
 
 impl RawWriter {
     /// A disk of this size in bytes.
     #[must_use]
     pub fn new(size: u64) -> Self {
-        Self { size }
+        Self { size, preallocation: Preallocation::Off }
+    }
+
+    /// A disk that is to be like this.
+    ///
+    /// # Errors
+    ///
+    /// If an option has a value that it does not know.
+    pub fn begin(creation: &Creation<'_>) -> Result<Self, Error> {
+        let preallocation = match creation.options.text("preallocation") {
+            None | Some(b"off") => Preallocation::Off,
+            Some(b"falloc") => Preallocation::Falloc,
+            Some(b"full") => Preallocation::Full,
+            Some(b"metadata") => return Err(RawError::NoMetadata.into()),
+            Some(word) => {
+                let word = String::from_utf8_lossy(word).into_owned();
+                return Err(RawError::Preallocation { word }.into());
+            }
+        };
+        Ok(Self { preallocation, ..Self::new(creation.size) })
     }
 }
 
@@ -25,6 +49,10 @@ impl Writer for RawWriter {
 
     fn unit(&self) -> u64 {
         super::SECTOR
+    }
+
+    fn preallocation(&self) -> Preallocation {
+        self.preallocation
     }
 
     fn place(&mut self, offset: u64, length: u64, _output: &mut dyn Output) -> Result<Run, Error> {

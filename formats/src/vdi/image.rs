@@ -4,8 +4,8 @@ use alloc::rc::Rc;
 
 use super::header::BLOCK_SIZE;
 use crate::error::Error;
-use crate::extent::Extent;
-use crate::image::{Description, Image};
+use crate::extent::{Extent, File};
+use crate::image::{Description, Holes, Image};
 use crate::storage::Storage;
 
 /// How an image is laid out.
@@ -44,6 +44,10 @@ impl Image for VdiImage {
 
     fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
         self.read_extent(offset, limit)
+    }
+
+    fn holes(&self, _file: File, _room: u64) -> Result<Holes, Error> {
+        Ok(if self.layout.is_static { Holes::Zeros } else { Holes::Hidden })
     }
 }
 

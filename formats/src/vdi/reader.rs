@@ -19,9 +19,10 @@ impl VdiImage {
     fn content(&self, block: u64) -> Result<Content, Error> {
         let entry = block.saturating_mul(ENTRY_SIZE).saturating_add(self.layout.map);
         let entry: U32 = storage::read_struct(self.file.as_ref(), entry)?;
-        // One that was freed is no more there than one that was never written to.
+        // One that was freed is no more there than one that was never written to. As there
+        // is never an image underneath, both are zeros.
         if entry.get() >= FREED {
-            return Ok(Content::Unallocated);
+            return Ok(Content::Zero(None));
         }
         let place = u64::from(entry.get()).saturating_mul(BLOCK_SIZE);
         let place = place.saturating_add(self.layout.data);

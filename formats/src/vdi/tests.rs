@@ -159,8 +159,8 @@ fn entries_of_the_map_say_where_blocks_are() {
         (512_u32, 0_u32, data(512)),
         (1024, 7, data((7 << 20) + 1024)),
         (512, 0xffff_fffd, data((0xffff_fffd << 20) + 512)),
-        (512, 0xffff_fffe, Content::Unallocated),
-        (512, 0xffff_ffff, Content::Unallocated),
+        (512, 0xffff_fffe, Content::Zero(None)),
+        (512, 0xffff_ffff, Content::Zero(None)),
     ] {
         let mut bytes = sample::Disk { size: 1 << 20, ..sample::Disk::default() }.bytes();
         bytes[344..348].copy_from_slice(&start.to_le_bytes());

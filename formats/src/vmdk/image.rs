@@ -335,6 +335,17 @@ impl Image for VmdkImage {
         self.read_extent(offset, limit)
     }
 
+    fn holes(&self, file: extent::File, _room: u64) -> Result<image::Holes, Error> {
+        let is_flat = |it: &Extent| matches!(it.content, Content::Flat { .. });
+        let number = match file {
+            extent::File::Other(index) => self.referenced.get(index),
+            extent::File::Own | extent::File::Replayed => None,
+        };
+        let extent = number.and_then(|number| self.extents.get(*number));
+        let shown = extent.is_some_and(is_flat);
+        Ok(if shown { image::Holes::Zeros } else { image::Holes::Hidden })
+    }
+
     fn check_content(&self) -> Result<(), Error> {
         Ok(self.extents.iter().try_for_each(Extent::check_content)?)
     }

@@ -8,9 +8,9 @@ use super::header::Header;
 use super::table::Table;
 use super::{SECTOR, parent};
 use crate::error::Error;
-use crate::extent::Extent;
+use crate::extent::{Extent, File};
 use crate::guid::Guid;
-use crate::image::{Backing, Description, Identity, Image};
+use crate::image::{Backing, Description, Holes, Identity, Image};
 use crate::storage::Storage;
 
 /// An open VHD image.
@@ -116,6 +116,10 @@ impl Image for VpcImage {
 
     fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
         self.read_extent(offset, limit)
+    }
+
+    fn holes(&self, _file: File, _room: u64) -> Result<Holes, Error> {
+        Ok(if self.is_fixed() { Holes::Zeros } else { Holes::Hidden })
     }
 
     fn identity(&self) -> Identity {

@@ -35,7 +35,8 @@ impl VpcImage {
         let left = size.saturating_sub(skip);
         let block = table.block(self.file.as_ref(), offset.checked_div(size).unwrap_or(0))?;
         let Some(bitmap) = block else {
-            return Ok(Extent { length: left, content: Content::Unallocated });
+            let content = if has_parent { Content::Unallocated } else { Content::Zero(None) };
+            return Ok(Extent { length: left, content });
         };
         let place = bitmap.saturating_add(table.bitmap_size()).saturating_add(skip);
         let data = Content::Data(Place::own(place));
@@ -137,8 +138,8 @@ mod tests {
             (8191, 9000, 1, data(first + 4095)),
             (8192, 9000, 4096, data(first + 4608)),
             (0, 9000, 4096, data(first + 2 * 4608)),
-            (12_288, 20_480, 20_480, Content::Unallocated),
-            (13_000, 5, 5, Content::Unallocated),
+            (12_288, 20_480, 20_480, Content::Zero(None)),
+            (13_000, 5, 5, Content::Zero(None)),
         ] {
             let expected = Extent { length, content };
             assert_eq!(image.extent(offset, limit).unwrap(), expected, "{limit} at {offset}");

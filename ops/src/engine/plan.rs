@@ -214,15 +214,15 @@ impl<'a> Planner<'a> {
     }
 
     fn kind(&self, span: &Span) -> Kind {
-        let is_top = span.depth == 0 && span.stored != Stored::Nowhere;
+        let is_top = span.depth == 0 && !matches!(span.stored, Stored::Nowhere(_));
         match span.stored {
             _ if self.rules.only_top && !is_top => Kind::Underneath,
-            Stored::Nowhere | Stored::Zero(_) | Stored::Hole(_) if !self.rules.keep_zeros => {
+            Stored::Nowhere(_) | Stored::Zero(_) | Stored::Hole(..) if !self.rules.keep_zeros => {
                 Kind::Zero
             }
-            Stored::Nowhere
+            Stored::Nowhere(_)
             | Stored::Zero(_)
-            | Stored::Hole(_)
+            | Stored::Hole(..)
             | Stored::Data(_)
             | Stored::Compressed(..) => Kind::Data,
         }
@@ -257,10 +257,10 @@ impl Span {
     pub fn behind(self, skip: u64) -> Self {
         let move_on = |spot: Spot| Spot { offset: spot.offset + skip, ..spot };
         let stored = match self.stored {
-            Stored::Nowhere => Stored::Nowhere,
+            Stored::Nowhere(spot) => Stored::Nowhere(spot.map(move_on)),
             Stored::Zero(spot) => Stored::Zero(spot.map(move_on)),
             Stored::Data(spot) => Stored::Data(move_on(spot)),
-            Stored::Hole(spot) => Stored::Hole(move_on(spot)),
+            Stored::Hole(spot, holes) => Stored::Hole(move_on(spot), holes),
             Stored::Compressed(slot, mut unit) => {
                 unit.skip += skip;
                 Stored::Compressed(slot, unit)
@@ -274,7 +274,7 @@ impl Plan {
     /// Adds a range of the piece.
     fn add(&mut self, start: u64, length: u64, stored: &Stored) {
         match *stored {
-            Stored::Nowhere | Stored::Zero(_) | Stored::Hole(_) => {}
+            Stored::Nowhere(_) | Stored::Zero(_) | Stored::Hole(..) => {}
             Stored::Data(spot) => {
                 let (fetch, skip) = self.fetch(spot, length);
                 self.parts.push(Part { start, length, fetch, skip, unit: None });

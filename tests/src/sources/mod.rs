@@ -71,6 +71,12 @@ impl Source {
         self.steps.iter().for_each(|step| step.take(place));
     }
 
+    /// Whether qemu-img reads it, and gets it right.
+    #[must_use]
+    pub fn is_read_by_qemu(&self) -> bool {
+        matches!(self.truth, Truth::Qemu)
+    }
+
     /// What is on the disk, or why it cannot be read.
     ///
     /// # Errors

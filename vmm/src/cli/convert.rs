@@ -150,8 +150,12 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         (true, true) => State::Zeroed,
     };
     let wanted = Wanted { format, settings: &settings, compress: arguments.compress, state };
-    let (new_image, file) = NewImage::open(target_name, &wanted, cache, target_slot)?;
-    files.push(file);
+    let opened = NewImage::open(target_name, &wanted, cache, target_slot);
+    let (mut new_image, new_files) = opened.map_err(|error| match state {
+        State::New => NewImage::complaint(target_name, format, &error),
+        State::Used | State::Zeroed => error,
+    })?;
+    files.extend(new_files);
 
     let request = Request {
         sources,
@@ -178,7 +182,8 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
     };
     let operation = Operation::Convert(request);
     let machine = &arguments.machine;
-    let done = watch::run(program, machine, operation, files, &mut progress, &mut hear);
+    let image = Some(&mut new_image);
+    let done = watch::make(program, machine, operation, files, image, &mut progress, &mut hear);
     let result = match done {
         Ok(outcome) => new_image.commit(&outcome),
         Err(NotDone::NoMachine(message)) => Err(message),

@@ -15,9 +15,11 @@ use super::source::{Named, describe, explain};
 use super::target::{self, NewImage, Wanted};
 use super::watch::{self, NotDone};
 use super::{Program, usage};
-use crate::creation::{self, Settings, number};
+use crate::creation::number::{self, NotASize};
+use crate::creation::{self, Settings};
 use crate::file_name;
 use crate::host_file::HostFile;
+use crate::image_name::ImageName;
 use crate::output::escape::for_terminal;
 use crate::progress::{Progress, Style};
 use crate::run::FIRST_FILE_SLOT;
@@ -60,7 +62,7 @@ pub struct Args {
     machine: MachineArgs,
 
     /// The new image, and the size of its disk.
-    #[arg(value_name = "FILENAME [SIZE]", allow_hyphen_values = true)]
+    #[arg(value_name = "FILENAME [SIZE]")]
     names: Vec<OsString>,
 }
 
@@ -113,6 +115,7 @@ fn create(
     let about = |message: String| format!("{said}: {message}");
     let size = size.map(|size| image_size(size)).transpose()?;
     let format = target::format(&arguments.format).map_err(about)?;
+    ImageName::from_file_name(name).map_err(|error| about(error.to_string()))?;
     let mut settings = Settings::default();
     for options in &arguments.options {
         settings.parse(format, options).map_err(about)?;
@@ -138,17 +141,19 @@ fn create(
 
     let wanted = Wanted { format, settings: &settings, compress: false, state: State::New };
     let cache = Cache { direct: false, through: false, durable: false };
-    let (new_image, file) = NewImage::open(name, &wanted, cache, FIRST_FILE_SLOT).map_err(about)?;
-    let mut files = vec![file];
+    let opened = NewImage::open(name, &wanted, cache, FIRST_FILE_SLOT);
+    let (mut new_image, mut files) = opened.map_err(about)?;
     let source = backing.map(|backing| {
+        let slot = FIRST_FILE_SLOT + u8::try_from(files.len()).unwrap_or(u8::MAX);
         files.push(backing.file);
-        backing.named.source(FIRST_FILE_SLOT + 1, None)
+        backing.named.source(slot, None)
     });
     let request = CreateRequest { target: new_image.request(&wanted, source), size };
     let mut silent = Progress::begin(Style::Silent, 1.0);
     let machine = &arguments.machine;
     let operation = Operation::Create(request);
-    let done = watch::run(program, machine, operation, files, &mut silent, &mut |_, _| {});
+    let image = Some(&mut new_image);
+    let done = watch::make(program, machine, operation, files, image, &mut silent, &mut |_, _| {});
     match done {
         Ok(outcome) => new_image.commit(&outcome),
         Err(NotDone::NoMachine(message)) => Err(message),
@@ -161,11 +166,13 @@ fn create(
 
 /// The size of a disk on the command line.
 fn image_size(text: &OsStr) -> Result<u64, String> {
-    number::size(&text.to_string_lossy()).map_err(|error| match error {
-        number::NotASize::TooLarge => "Image size must be less than 8 EiB!".to_owned(),
-        number::NotASize::Invalid => "Invalid image size specified. You may use k, M, G, T, P or \
-             E suffixes for \nkilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes."
-            .to_owned(),
+    number::offset(&text.to_string_lossy()).map_err(|error| match error {
+        NotASize::Invalid => {
+            format!("Invalid image size specified: '{}'.", for_terminal(text.as_bytes()))
+        }
+        NotASize::TooLarge => {
+            format!("Invalid image size specified. Must be between 0 and {}.", i64::MAX)
+        }
     })
 }
 
@@ -216,7 +223,7 @@ impl Backing {
         }
         let full = file_name::full(name.as_bytes(), backing).unwrap_or_default();
         let image = ImageArgs { format, ..ImageArgs::default() };
-        let opened = Named::open(&image, &OsString::from_vec(full));
+        let opened = Named::find(&image, &OsString::from_vec(full));
         let (named, file) = opened.map_err(not_opened)?;
         Ok(Some(Self { named, file }))
     }

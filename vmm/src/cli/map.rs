@@ -12,7 +12,7 @@ use super::machine::MachineArgs;
 use super::source::{MAX_DEPTH, Named, explain};
 use super::watch::{self, Names, NotDone};
 use super::{Program, usage};
-use crate::creation::number;
+use crate::creation::number::{self, NotASize};
 use crate::output::escape::for_terminal;
 use crate::progress::{Progress, Style};
 use crate::run::FIRST_FILE_SLOT;
@@ -73,14 +73,14 @@ pub fn run(program: &Program, arguments: &Args) -> ExitCode {
 fn map(program: &Program, arguments: &Args, name: &OsString, json: bool) -> Result<(), String> {
     let start = arguments.start_offset.as_deref().map(|text| size("start offset", text));
     let length = arguments.max_length.as_deref().map(|text| size("max length", text));
-    let (start, length) = (start.transpose()?, length.transpose()?);
+    let (start, length) = (start.transpose()?.unwrap_or(0), length.transpose()?);
     if let Some(complaint) = arguments.image.complaint() {
         return Err(complaint);
     }
     let (named, file) = Named::open(&arguments.image, name)?;
     let request = Request {
         source: named.source(FIRST_FILE_SLOT, None),
-        start: start.unwrap_or(0),
+        start,
         length,
         max_depth: MAX_DEPTH,
     };
@@ -95,7 +95,7 @@ fn map(program: &Program, arguments: &Args, name: &OsString, json: bool) -> Resu
     let machine = &arguments.machine;
     let done = watch::run(program, machine, operation, vec![file], &mut silent, &mut hear);
     match done {
-        Ok(_) => printer.end(program),
+        Ok(_) => printer.end(program, start),
         Err(NotDone::NoMachine(message)) => Err(message),
         Err(NotDone::Failed(error)) => Err(explain(&error, &[named], FIRST_FILE_SLOT)),
     }
@@ -103,12 +103,13 @@ fn map(program: &Program, arguments: &Args, name: &OsString, json: bool) -> Resu
 
 /// A number on the command line.
 fn size(what: &str, text: &str) -> Result<u64, String> {
-    let shown = for_terminal(text.as_bytes());
-    number::size(text).map_err(|_| {
-        format!(
-            "Invalid {what} specified. You may use k, M, G, T, P or E suffixes for kilobytes, \
-                 megabytes, gigabytes, terabytes, petabytes and exabytes: '{shown}'"
-        )
+    number::offset(text).map_err(|error| match error {
+        NotASize::Invalid => {
+            format!("Invalid {what} specified: '{}'.", for_terminal(text.as_bytes()))
+        }
+        NotASize::TooLarge => {
+            format!("Invalid {what} specified. Must be between 0 and {}.", i64::MAX)
+        }
     })
 }
 
@@ -123,25 +124,36 @@ struct Printer {
 
 impl Printer {
     fn print(&mut self, program: &Program, extent: &Extent, names: &Names) {
-        let text = if self.json { Ok(self.object(extent)) } else { self.line(extent, names) };
-        match text {
-            _ if self.complaint.is_some() => {}
-            // That nobody listens changes nothing.
-            Ok(text) => drop(program.print(&text)),
-            Err(complaint) => self.complaint = Some(complaint),
+        if self.complaint.is_some() {
+            return;
         }
+        let text = if self.json {
+            self.object(extent)
+        } else {
+            let header = if self.count == 0 { HEADER } else { "" };
+            let line = self.line(extent, names).unwrap_or_else(|complaint| {
+                self.complaint = Some(complaint);
+                String::new()
+            });
+            format!("{header}{line}")
+        };
+        // That nobody listens changes nothing.
+        let _ = program.print(&text);
         self.count += 1;
     }
 
-    /// What comes behind all extents.
-    fn end(&self, program: &Program) -> Result<(), String> {
+    /// What comes behind all extents. They were to start at an offset.
+    fn end(&self, program: &Program, start: u64) -> Result<(), String> {
+        let flags = Flags::default();
+        let nothing = Extent { start, length: 0, depth: 0, flags, place: None };
         let text = match (self.json, self.count) {
-            (true, 0) => "[]\n",
-            (true, _) => "]\n",
-            (false, 0) => HEADER,
-            (false, _) => "",
+            // Of nothing, qemu-img says how it is stored all the same.
+            (true, 0) => format!("{}]\n", self.object(&nothing)),
+            (true, _) => "]\n".to_owned(),
+            (false, 0) => HEADER.to_owned(),
+            (false, _) => String::new(),
         };
-        let _ = program.print(text);
+        let _ = program.print(&text);
         match self.complaint {
             Some(complaint) => Err(complaint.to_owned()),
             None => Ok(()),
@@ -163,19 +175,18 @@ impl Printer {
 
     /// A line for what is stored as it is, with where that is.
     fn line(&self, extent: &Extent, names: &Names) -> Result<String, &'static str> {
-        let header = if self.count == 0 { HEADER } else { "" };
         if !extent.flags.data {
-            return Ok(header.to_owned());
+            return Ok(String::new());
         }
         let Some((slot, offset)) = extent.place else {
             return Err("File contains external, encrypted or compressed clusters.");
         };
         if extent.flags.zero {
-            return Ok(header.to_owned());
+            return Ok(String::new());
         }
         let number = |number| if number == 0 { "0".to_owned() } else { format!("{number:#x}") };
         let [start, length, offset] = [extent.start, extent.length, offset].map(number);
-        Ok(format!("{header}{start:<16}{length:<16}{offset:<16}{}\n", names.of(slot)))
+        Ok(format!("{start:<16}{length:<16}{offset:<16}{}\n", names.of(slot)))
     }
 }
 

@@ -56,6 +56,10 @@ const EXAMPLES: &str = "Examples:
   exuvia info disk.qcow2                  what is in this file?
   exuvia info --output=json disk.vmdk     the same for a program
   exuvia info --backing-chain top.qcow2   and the images underneath
+  exuvia convert -O raw disk.vmdk disk.img
+  exuvia compare disk.vmdk disk.img       do they hold the same?
+  exuvia map disk.qcow2                   where does it hold it?
+  exuvia create -f qcow2 new.qcow2 20G
   ln -s exuvia qemu-img                   a drop-in for qemu-img
 
 `exuvia COMMAND --help` says more about a command.";

@@ -41,11 +41,21 @@ impl Named {
     ///
     /// A message for the user, if it cannot be opened.
     pub fn open(arguments: &ImageArgs, name: &OsString) -> Result<(Self, HostFile), String> {
+        Self::find(arguments, name).map_err(|reason| {
+            format!("Could not open '{}': {reason}", for_terminal(name.as_bytes()))
+        })
+    }
+
+    /// The same, for those who do not say the name first.
+    ///
+    /// # Errors
+    ///
+    /// The reason, if it cannot be opened.
+    pub fn find(arguments: &ImageArgs, name: &OsString) -> Result<(Self, HostFile), String> {
         let said = for_terminal(name.as_bytes());
-        let cannot = |reason: String| format!("Could not open '{said}': {reason}");
-        let name = arguments.name(name).map_err(|error| cannot(error.to_string()))?;
-        let format = known_format(&name).map_err(cannot)?;
-        let file = HostFile::open(&name.path).map_err(|error| cannot(error.to_string()))?;
+        let name = arguments.name(name).map_err(|error| error.to_string())?;
+        let format = known_format(&name)?;
+        let file = HostFile::open(&name.path).map_err(|error| error.to_string())?;
         Ok((Self { said, name, format }, file))
     }
 
@@ -66,14 +76,14 @@ impl Named {
 ///
 /// # Errors
 ///
-/// A message for the user.
+/// The reason, without the name of the image in front of it.
 pub fn describe(
     program: &Program,
     machine: &MachineArgs,
     named: &Named,
 ) -> Result<info::Image, String> {
     let file = HostFile::open(&named.name.path);
-    let file = file.map_err(|error| format!("Could not open '{}': {error}", named.said))?;
+    let file = file.map_err(|error| error.to_string())?;
     let operation = Operation::Info(info::Request {
         image: named.source(FIRST_FILE_SLOT, None),
         follow: false,
@@ -92,9 +102,14 @@ pub fn describe(
         (Ok(_), Some(described)) => Ok(described),
         (Ok(_), None) => Err(format!("the guest gave no description of '{}'", named.said)),
         (Err(NotDone::NoMachine(message)), _) => Err(message),
-        (Err(NotDone::Failed(error)), _) => {
-            Err(explain(&error, std::slice::from_ref(named), FIRST_FILE_SLOT))
+        (Err(NotDone::Failed(RunError::Failed { failure, .. })), _) => {
+            let message = for_terminal(failure.message.as_bytes());
+            Err(match failure.is_bare {
+                true => format!("Could not open '{}': {message}", named.said),
+                false => message,
+            })
         }
+        (Err(NotDone::Failed(error)), _) => Err(on_one_line(&error)),
     }
 }
 

@@ -1,16 +1,18 @@
-//! Images that get made: their file, and what the guest is told of them.
+//! Images that get made: their files, and what the guest is told of them.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use abi::convert::{State, Target};
 use abi::info::Format;
+use abi::reply::Part;
 use abi::source::Source;
 use abi::text::Text;
 
 use crate::creation::{Settings, table};
 use crate::host_file::HostFile;
+use crate::image_name::ImageName;
 use crate::output::escape::for_terminal;
 use crate::run::{Outcome, RunError, file_in_slot};
 use crate::target_file::{Cache, TargetFile};
@@ -33,10 +35,47 @@ pub struct Wanted<'a> {
 pub struct NewImage {
     /// What the user calls it, fit for a terminal.
     pub said: String,
-    file_name: Vec<u8>,
-    file: TargetFile,
-    slot: u8,
+    path: PathBuf,
+    cache: Cache,
+    /// Its own file first, then those that it has besides, with their slots.
+    files: Vec<(u8, TargetFile)>,
+    /// Which of the files besides the user has named.
+    named: Vec<u8>,
+    /// What files it may have besides.
+    parts: Parts,
+    format: Format,
     state: State,
+}
+
+/// What files an image may have besides its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parts {
+    None,
+    Flat,
+    FlatParts,
+    SparseParts,
+}
+
+impl Parts {
+    /// Those of an image that is wanted, as the user has said.
+    fn of(wanted: &Wanted<'_>) -> Self {
+        match wanted.settings.text("subformat") {
+            _ if wanted.format != Format::Vmdk => Self::None,
+            Some(b"monolithicFlat") => Self::Flat,
+            Some(b"twoGbMaxExtentFlat") => Self::FlatParts,
+            Some(b"twoGbMaxExtentSparse") => Self::SparseParts,
+            _ => Self::None,
+        }
+    }
+
+    fn has(self, part: Part) -> bool {
+        let kind = match part {
+            Part::Flat => Self::Flat,
+            Part::FlatPart(_) => Self::FlatParts,
+            Part::SparsePart(_) => Self::SparseParts,
+        };
+        self == kind
+    }
 }
 
 /// The format with a name, if it can be made.
@@ -54,45 +93,91 @@ pub fn format(name: &str) -> Result<Format, String> {
 }
 
 impl NewImage {
-    /// Makes the file for an image, or opens one that is there. It goes into a slot.
+    /// Makes the file for an image, or opens one that is there, and those that the user
+    /// has named besides. They go into slots from this one on.
     ///
     /// # Errors
     ///
-    /// A message for the user, if it cannot be written.
+    /// A message for the user, if one cannot be written.
     pub fn open(
         name: &OsStr,
         wanted: &Wanted<'_>,
         cache: Cache,
         slot: u8,
-    ) -> Result<(Self, HostFile), String> {
-        let path = Path::new(name);
+    ) -> Result<(Self, Vec<HostFile>), String> {
         let said = for_terminal(name.as_bytes());
+        let path = ImageName::from_file_name(name).map_err(|error| error.to_string())?.path;
         let (file, host_file, state) = if wanted.state == State::New {
-            let created = TargetFile::create(path, cache);
-            let (file, host_file, is_empty) = created.map_err(|error| {
-                format!("{said}: error while converting {}: {error}", wanted.format.name())
-            })?;
+            let created = TargetFile::create(&path, cache);
+            let (file, host_file, is_empty) = created.map_err(|error| error.to_string())?;
             (file, host_file, if is_empty { State::New } else { State::Used })
         } else {
-            let opened = TargetFile::open(path, cache);
+            let opened = TargetFile::open(&path, cache);
             let (file, host_file) =
                 opened.map_err(|error| format!("Could not open '{said}': {error}"))?;
             (file, host_file, wanted.state)
         };
-        let file_name = path.file_name().unwrap_or_default().as_bytes().to_vec();
-        Ok((Self { said, file_name, file, slot, state }, host_file))
+        let parts = Parts::of(wanted);
+        let files = vec![(slot, file)];
+        let (named, format) = (Vec::new(), wanted.format);
+        let mut image = Self { said, path, cache, files, named, parts, format, state };
+        let mut host_files = vec![host_file];
+        let data_file = wanted.settings.text("data_file").filter(|_| state == State::New);
+        if let Some(name) = data_file.filter(|_| wanted.format == Format::Qcow2) {
+            let path = ImageName::from_file_name(OsStr::from_bytes(name));
+            let path = path.map_err(|error| error.to_string())?.path;
+            let slot = slot.saturating_add(1);
+            host_files.push(image.create(&path, slot)?);
+            image.named.push(slot);
+        }
+        Ok((image, host_files))
+    }
+
+    /// Makes a further file of the image, which goes into a slot.
+    fn create(&mut self, path: &Path, slot: u8) -> Result<HostFile, String> {
+        let created = TargetFile::create(path, self.cache);
+        let (file, host_file, is_empty) = created.map_err(|error| error.to_string())?;
+        if !is_empty {
+            return Err(format!("'{}' is a device", host_file.shown_name()));
+        }
+        self.files.push((slot, file));
+        Ok(host_file)
+    }
+
+    /// Makes the file that is a part of the image, which goes into a slot. It is called as
+    /// the user has called the image.
+    ///
+    /// # Errors
+    ///
+    /// A message for the user, if it cannot be made, or the image is not one of several
+    /// files.
+    pub fn create_part(&mut self, part: Part, slot: u8) -> Result<HostFile, String> {
+        if !self.parts.has(part) {
+            return Err("the image has no such part".to_owned());
+        }
+        let name = part.name(self.file_name());
+        self.create(&self.path.with_file_name(OsStr::from_bytes(&name)), slot)
+    }
+
+    fn file_name(&self) -> &[u8] {
+        self.path.file_name().unwrap_or_default().as_bytes()
+    }
+
+    /// The slot of the image's own file.
+    fn slot(&self) -> u8 {
+        self.files.first().map_or(0, |(slot, _)| *slot)
     }
 
     /// The image in the words of a request.
     #[must_use]
     pub fn request(&self, wanted: &Wanted<'_>, backing: Option<Source>) -> Target {
         Target {
-            slot: self.slot,
-            others: Vec::new(),
+            slot: self.slot(),
+            others: self.named.clone(),
             format: wanted.format,
             options: wanted.settings.to_request(),
             compress: wanted.compress,
-            file_name: Text::truncated(&self.file_name),
+            file_name: Text::truncated(self.file_name()),
             backing,
             state: self.state,
             seed: seed(),
@@ -100,24 +185,35 @@ impl NewImage {
         }
     }
 
-    /// Has the image appear under its name.
+    /// Has the image appear under its name, and first of all its other files, without
+    /// which it is none.
     ///
     /// # Errors
     ///
     /// A message for the user.
     pub fn commit(self, outcome: &Outcome) -> Result<(), String> {
-        match outcome.file(self.slot) {
-            Some(file) => self.file.commit(file),
-            None => Err(format!("{}: the new image is gone", self.said)),
-        }
+        let gone = || format!("{}: the new image is gone", self.said);
+        let files = self.files.into_iter().rev();
+        let files = files.map(|(slot, file)| Some((file, outcome.file(slot)?)));
+        let mut files = files.collect::<Option<Vec<_>>>().ok_or_else(gone)?;
+        files
+            .iter()
+            .try_for_each(|(file, host_file)| file.complete(host_file, self.format.name()))?;
+        files.iter_mut().try_for_each(|(file, host_file)| file.publish(host_file))
     }
 
-    /// A failure in qemu-img's words, if it is about the new image.
+    /// That an image cannot be made, in the words of `convert`.
+    #[must_use]
+    pub fn complaint(name: &OsStr, format: Format, reason: &str) -> String {
+        let said = for_terminal(name.as_bytes());
+        format!("{said}: error while converting {}: {reason}", format.name())
+    }
+
+    /// A failure in the words of `convert`, if it is about the new image.
     #[must_use]
     pub fn explain(&self, error: &RunError, format: Format) -> Option<String> {
-        let said = &self.said;
         let message = self.message(error)?;
-        Some(format!("{said}: error while converting {}: {message}", format.name()))
+        Some(format!("{}: error while converting {}: {message}", self.said, format.name()))
     }
 
     /// What is wrong with the new image, if a failure is about that.
@@ -126,12 +222,14 @@ impl NewImage {
         let RunError::Failed { failure, files } = error else {
             return None;
         };
-        let output = file_in_slot(files, self.slot).and_then(HostFile::output);
-        if let Some(reason) = output.and_then(|output| output.failure()) {
+        let outputs =
+            self.files.iter().filter_map(|(slot, _)| file_in_slot(files, *slot)?.output());
+        if let Some(reason) = outputs.filter_map(|output| output.failure()).next() {
             return Some(format!("cannot be written: {reason}"));
         }
         let message = for_terminal(failure.message.as_bytes());
-        (failure.device == Some(self.slot)).then_some(message)
+        let is_ours = |slot| self.files.iter().any(|(own, _)| *own == slot);
+        failure.device.is_some_and(is_ours).then_some(message)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Running a job, and listening to it.
 
-use abi::reply::{Reference, Reply};
+use abi::reply::{NewFile, Reference, Reply};
 use abi::request::Operation;
 
 use super::Program;
 use super::machine::MachineArgs;
+use super::target::NewImage;
 use crate::host_file::HostFile;
 use crate::output::escape::for_terminal;
 use crate::progress::Progress;
@@ -51,6 +52,23 @@ pub fn run(
     progress: &mut Progress,
     hear: &mut Hear<'_>,
 ) -> Result<Outcome, NotDone> {
+    make(program, machine, operation, files, None, progress, hear)
+}
+
+/// The same, where something is the making of an image.
+///
+/// # Errors
+///
+/// If there is no machine, or the job fails.
+pub fn make(
+    program: &Program,
+    machine: &MachineArgs,
+    operation: Operation,
+    files: Vec<HostFile>,
+    new_image: Option<&mut NewImage>,
+    progress: &mut Progress,
+    hear: &mut Hear<'_>,
+) -> Result<Outcome, NotDone> {
     let image = machine.image().map_err(|error| NotDone::NoMachine(on_one_line(&error)))?;
     let backend = machine.backend(program);
     let backend = backend.map_err(|error| NotDone::NoMachine(on_one_line(&error)))?;
@@ -64,7 +82,7 @@ pub fn run(
         memory_end: machine.memory_end(),
         budget: machine.long_budget(),
     };
-    let mut watcher = Watcher { program, references, progress, hear, names };
+    let mut watcher = Watcher { program, references, new_image, progress, hear, names };
     let outcome = backend.run(job, &mut watcher).map_err(NotDone::Failed)?;
     machine.say_timings(program, &outcome.timings);
     Ok(outcome)
@@ -74,6 +92,7 @@ pub fn run(
 struct Watcher<'a, 'hear> {
     program: &'a Program,
     references: References,
+    new_image: Option<&'a mut NewImage>,
     progress: &'a mut Progress,
     hear: &'a mut Hear<'hear>,
     names: Names,
@@ -93,6 +112,13 @@ impl Listener for Watcher<'_, '_> {
 
     fn open(&mut self, reference: &Reference, from: &HostFile) -> Result<HostFile, String> {
         let file = self.references.open(reference, from)?;
+        self.names.0.push(file.shown_name());
+        Ok(file)
+    }
+
+    fn create(&mut self, file: &NewFile, slot: u8) -> Result<HostFile, String> {
+        let image = self.new_image.as_mut().ok_or("no image is being made")?;
+        let file = image.create_part(file.part, slot)?;
         self.names.0.push(file.shown_name());
         Ok(file)
     }

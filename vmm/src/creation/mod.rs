@@ -40,8 +40,8 @@ impl Settings {
             let (name, value) = match part.split_once('=') {
                 Some((name, value)) => (name, value),
                 None => match part.strip_prefix("no") {
-                    Some(name) if known(format).any(|it| it.name == name) => (name, "off"),
-                    _ => (part.as_str(), "on"),
+                    Some(name) => (name, "off"),
+                    None => (part.as_str(), "on"),
                 },
             };
             let description = known(format).find(|it| it.name == name);
@@ -168,13 +168,12 @@ fn value_of(description: &Description, value: &str) -> Result<Value, String> {
             "off" | "no" | "false" | "n" => Ok(Value::Flag(false)),
             _ => Err(format!("Parameter '{name}' expects 'on' or 'off'")),
         },
-        Kind::Number => {
-            let number = match value.strip_prefix("0x") {
-                Some(digits) => u64::from_str_radix(digits, 16).ok(),
-                None => value.parse().ok(),
-            };
-            number.map(Value::Number).ok_or(format!("Parameter '{name}' expects a number"))
-        }
+        Kind::Number => number::plain(value).map(Value::Number).map_err(|error| match error {
+            number::NotASize::Invalid => format!("Parameter '{name}' expects a number"),
+            number::NotASize::TooLarge => {
+                format!("Value '{value}' is too large for parameter '{name}'")
+            }
+        }),
         Kind::Size => number::size(value).map(Value::Number).map_err(|error| match error {
             number::NotASize::Invalid => {
                 format!("Parameter '{name}' expects a non-negative number below 2^64\n{SUFFIXES}")
@@ -191,7 +190,8 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Flag(true) => "on".to_owned(),
         Value::Flag(false) => "off".to_owned(),
-        Value::Number(number) => number.to_string(),
+        // As qemu-img does, with a sign.
+        Value::Number(number) => number.cast_signed().to_string(),
         Value::Text(text) => {
             crate::output::escape::for_terminal(text.as_bytes()).replace(',', ",,")
         }

@@ -1,17 +1,24 @@
 //! Numbers and sizes on the command line.
 
+use std::num::{IntErrorKind, ParseIntError};
+
 /// A number of bytes: digits, a fraction perhaps, and a suffix in powers of 1024.
 ///
 /// # Errors
 ///
 /// [`NotASize`] says how it is wrong.
 pub fn size(text: &str) -> Result<u64, NotASize> {
+    let text = text.trim_ascii_start();
+    if let Some(digits) = text.strip_prefix('-') {
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        return Err(if is_number { NotASize::TooLarge } else { NotASize::Invalid });
+    }
     let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        return u64::from_str_radix(digits, 16).map_err(|_| NotASize::Invalid);
+        return u64::from_str_radix(digits, 16).map_err(|error| NotASize::of(&error));
     }
     let (whole, rest) = text.split_at(end);
-    let whole: u64 = whole.parse().map_err(|_| NotASize::Invalid)?;
+    let whole: u64 = whole.parse().map_err(|error| NotASize::of(&error))?;
     let (fraction, rest) = match rest.strip_prefix('.') {
         Some(rest) => {
             let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
@@ -39,6 +46,35 @@ pub fn size(text: &str) -> Result<u64, NotASize> {
     whole.checked_add(part_of(unit, fraction)).ok_or(NotASize::TooLarge)
 }
 
+/// A number without a suffix. A negative one stands for one that is so much below 2^64.
+///
+/// # Errors
+///
+/// [`NotASize`] says how it is wrong.
+pub fn plain(text: &str) -> Result<u64, NotASize> {
+    let text = text.trim_ascii_start();
+    let (digits, is_negative) = match text.strip_prefix('-') {
+        Some(digits) => (digits, true),
+        None => (text, false),
+    };
+    let number = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => digits.parse(),
+    };
+    let number = number.map_err(|error| NotASize::of(&error))?;
+    Ok(if is_negative { number.wrapping_neg() } else { number })
+}
+
+/// The same as [`size`], if it is what an offset can be: a signed one of 64 bits.
+///
+/// # Errors
+///
+/// [`NotASize`] says how it is wrong.
+pub fn offset(text: &str) -> Result<u64, NotASize> {
+    let size = size(text)?;
+    if i64::try_from(size).is_ok() { Ok(size) } else { Err(NotASize::TooLarge) }
+}
+
 /// A fraction of a unit, by the digits behind the point, rounded down.
 fn part_of(unit: u64, digits: &str) -> u64 {
     let (mut part, mut weight) = (0_u128, u128::from(unit) << 32);
@@ -54,8 +90,18 @@ fn part_of(unit: u64, digits: &str) -> u64 {
 pub enum NotASize {
     /// It is no number, or has a suffix that means nothing.
     Invalid,
-    /// It is too large.
+    /// It is too large, or negative.
     TooLarge,
+}
+
+impl NotASize {
+    /// What is wrong with digits.
+    fn of(error: &ParseIntError) -> Self {
+        match error.kind() {
+            IntErrorKind::PosOverflow => Self::TooLarge,
+            _ => Self::Invalid,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -77,15 +123,45 @@ mod tests {
             ("15E", Ok(15 << 60)),
             ("0x200", Ok(512)),
             ("16E", Err(NotASize::TooLarge)),
-            ("99999999999999999999", Err(NotASize::Invalid)),
+            ("99999999999999999999", Err(NotASize::TooLarge)),
+            ("0x10000000000000000", Err(NotASize::TooLarge)),
+            (" 1", Ok(1)),
+            ("-1", Err(NotASize::TooLarge)),
+            ("-1k", Err(NotASize::Invalid)),
+            ("-", Err(NotASize::Invalid)),
+            ("0x", Err(NotASize::Invalid)),
             ("", Err(NotASize::Invalid)),
-            ("-1", Err(NotASize::Invalid)),
             ("1.5", Err(NotASize::Invalid)),
             ("abc", Err(NotASize::Invalid)),
             ("1KK", Err(NotASize::Invalid)),
             ("1x", Err(NotASize::Invalid)),
         ] {
             assert_eq!(size(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn plain_numbers_wrap_around() {
+        for (text, expected) in [
+            ("0x8", Ok(8)),
+            (" 8", Ok(8)),
+            ("-1", Ok(u64::MAX)),
+            ("8k", Err(NotASize::Invalid)),
+            ("", Err(NotASize::Invalid)),
+            ("99999999999999999999", Err(NotASize::TooLarge)),
+        ] {
+            assert_eq!(plain(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn offsets_have_a_sign() {
+        for (text, expected) in [
+            ("9223372036854775807", Ok(i64::MAX.unsigned_abs())),
+            ("9223372036854775808", Err(NotASize::TooLarge)),
+            ("8E", Err(NotASize::TooLarge)),
+        ] {
+            assert_eq!(offset(text), expected, "{text}");
         }
     }
 }

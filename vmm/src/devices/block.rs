@@ -165,7 +165,7 @@ impl Block {
 
     fn write(&self, request: &Request<'_>) -> Result<u64, Status> {
         let output = self.output()?;
-        let mut offset = Self::start(request.sector, request.size(), output.capacity())?;
+        let mut offset = Self::start(request.sector, request.size(), output.end())?;
         for slice in &request.data {
             let written = volatile_io::write_all_at(self.file.as_fd(), slice, offset);
             written.map_err(|error| failed(output, error))?;
@@ -187,7 +187,7 @@ impl Block {
         let [sector @ .., s0, s1, s2, s3, _, _, _, _] = range;
         let size = u64::from(u32::from_le_bytes([s0, s1, s2, s3])) * SECTOR;
         let sector = u64::from_le_bytes(sector);
-        let start = Self::start(sector, size, output.capacity())?;
+        let start = Self::start(sector, size, output.end())?;
         // One that is new is zeros wherever nothing was written, but the guest may have
         // written there before.
         output.zero(self.file.as_fd(), start, size).map_err(|error| failed(output, error))?;

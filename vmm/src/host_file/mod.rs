@@ -60,6 +60,14 @@ pub enum OpenError {
         /// Why not.
         source: io::Error,
     },
+    /// It cannot be made.
+    #[error("Could not create '{}': {}", name(.path), reason(.source))]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// It is a directory, a pipe, or something else without a length.
     #[error("'file' driver requires '{}' to be a regular file", name(.path))]
     NotRegular {
@@ -241,6 +249,7 @@ impl HostFile {
             Some(output) => (output.capacity(), true),
             None => (self.length, false),
         };
-        Device { slot, kind: Kind::Block(Block { length, writable, holes }), wiring }
+        let room = self.allocated;
+        Device { slot, kind: Kind::Block(Block { length, room, writable, holes }), wiring }
     }
 }

@@ -8,8 +8,12 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use rustix::fs::FallocateFlags;
+use abi::reply::Preallocation;
+use rustix::fs::{FallocateFlags, SeekFrom};
 use rustix::io::Errno;
+
+/// The unit of writes in bytes.
+const SECTOR: u64 = 512;
 
 /// What may be done to a file that is written to.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub struct Output {
     is_durable: bool,
     /// The length that the guest wants it to have at the end.
     final_length: Mutex<Option<u64>>,
+    /// How it is to get all of its room then.
+    preallocation: OnceLock<Preallocation>,
     /// Why a write failed.
     failure: OnceLock<io::Error>,
 }
@@ -35,6 +41,7 @@ impl Output {
             grows: true,
             is_durable,
             final_length: Mutex::new(None),
+            preallocation: OnceLock::new(),
             failure: OnceLock::new(),
         }
     }
@@ -49,6 +56,18 @@ impl Output {
     #[must_use]
     pub fn capacity(&self) -> u64 {
         self.capacity.load(Ordering::Relaxed)
+    }
+
+    /// Where writing ends, in bytes. A file that grows is written in whole sectors, and what
+    /// is too much of the last one is cut off.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        let capacity = self.capacity();
+        if self.grows {
+            capacity.checked_next_multiple_of(SECTOR).unwrap_or(capacity)
+        } else {
+            capacity
+        }
     }
 
     /// Makes room. Says how much there is now.
@@ -71,6 +90,33 @@ impl Output {
     #[must_use]
     pub fn final_length(&self) -> Option<u64> {
         *self.final_length.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of how the file is to get all of its room.
+    pub fn set_preallocation(&self, how: Preallocation) {
+        if self.grows {
+            // Only the first counts.
+            let _ = self.preallocation.set(how);
+        }
+    }
+
+    /// Gives a file all of its room, if it is to have that.
+    ///
+    /// # Errors
+    ///
+    /// If there is not so much room.
+    pub fn preallocate(&self, file: BorrowedFd<'_>, length: u64) -> io::Result<()> {
+        match self.preallocation.get() {
+            Some(Preallocation::Falloc) if length > 0 => {
+                match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, length) {
+                    // A file system that cannot set room aside has it used.
+                    Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill_holes(file, length),
+                    done => Ok(done?),
+                }
+            }
+            Some(Preallocation::Full) => fill_holes(file, length),
+            Some(Preallocation::Falloc) | None => Ok(()),
+        }
     }
 
     /// Takes note of why a write failed, if it is the first.
@@ -103,14 +149,7 @@ impl Output {
                 Err(error) => return Err(error.into()),
             }
         }
-        let zeros = vec![0; ZEROS];
-        let mut done = 0;
-        while done < length {
-            let left = usize::try_from(length - done).unwrap_or(ZEROS).min(ZEROS);
-            let zeros = zeros.get(..left).unwrap_or_default();
-            done += rustix::io::pwrite(file, zeros, start + done)? as u64;
-        }
-        Ok(())
+        write_zeros(file, start, length)
     }
 
     /// Makes everything durable that was written, if the user wants that.
@@ -124,6 +163,35 @@ impl Output {
         }
         Ok(())
     }
+}
+
+/// Writes zeros.
+fn write_zeros(file: BorrowedFd<'_>, start: u64, length: u64) -> io::Result<()> {
+    let zeros = vec![0; ZEROS];
+    let mut done = 0;
+    while done < length {
+        let left = usize::try_from(length - done).unwrap_or(ZEROS).min(ZEROS);
+        let zeros = zeros.get(..left).unwrap_or_default();
+        done += rustix::io::pwrite(file, zeros, start + done)? as u64;
+    }
+    Ok(())
+}
+
+/// Writes zeros where a file of so many bytes has holes.
+fn fill_holes(file: BorrowedFd<'_>, length: u64) -> io::Result<()> {
+    let mut position = 0;
+    while position < length {
+        let hole = rustix::fs::seek(file, SeekFrom::Hole(position))?.min(length);
+        let data = match rustix::fs::seek(file, SeekFrom::Data(hole)) {
+            Ok(data) => data.min(length),
+            // There is no data behind this.
+            Err(Errno::NXIO) => length,
+            Err(error) => return Err(error.into()),
+        };
+        write_zeros(file, hole, data - hole)?;
+        position = data.max(position + 1);
+    }
+    Ok(())
 }
 
 /// How many zeros are written at a time where the file system has none to give, in bytes.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use abi::device::Wiring;
 use abi::layout::{CONSOLE_QUEUE_SIZE, MAX_DEVICES};
-use abi::reply::{Failure, Length, Marks, Reference, Reply};
+use abi::reply::{Failure, Length, Marks, NewFile, Preallocate, Reference, Reply};
 use abi::request::Answer;
 use abi::wire;
 use vm_memory::GuestMemoryMmap;
@@ -270,6 +270,15 @@ impl<'run> Service<'run> {
                 };
                 self.console.push_input(wire::encode_answer(&answer)?);
             }
+            Reply::CreateFile(file) => {
+                let answer = self.create(&file)?;
+                self.console.push_input(wire::encode_answer(&answer)?);
+            }
+            Reply::Preallocate(Preallocate { slot, how }) => {
+                if let Some(output) = self.output(slot) {
+                    output.set_preallocation(how);
+                }
+            }
             Reply::StartWorkers(entry) => {
                 let count = self.workers.start(entry).map_err(|error| {
                     GuestError::Host(io::Error::other(crate::reasons::on_one_line(&error)))
@@ -300,14 +309,44 @@ impl<'run> Service<'run> {
         let Some(from) = from.and_then(|index| self.disks.get(index)?.as_ref()) else {
             return Ok(Answer::Refused("no such file refers to another".into()));
         };
-        let slot = u8::try_from(self.disks.len()).map(|count| count + FIRST_FILE_SLOT);
-        let Some(slot) = slot.ok().filter(|slot| *slot < MAX_DEVICES) else {
+        let Some(slot) = self.next_slot() else {
             return Ok(Answer::Refused("too many files".into()));
         };
-        let file = match self.listener.open(reference, from.file()) {
+        match self.listener.open(reference, from.file()) {
+            Ok(file) => self.plug(slot, file),
+            Err(reason) => Ok(Answer::Refused(reason)),
+        }
+    }
+
+    /// Makes a further file of the image that gets made, if it may be, and plugs it in. It
+    /// is served by the thread of the inputs, like all that come late.
+    fn create(&mut self, new: &NewFile) -> Result<Answer, DeviceError> {
+        if self.output(new.of).is_none() {
+            return Ok(Answer::Refused("no such image gets made".into()));
+        }
+        let Some(slot) = self.next_slot() else {
+            let most = MAX_DEVICES - FIRST_FILE_SLOT;
+            return Ok(Answer::Refused(format!("it has more files than {most}")));
+        };
+        let file = match self.listener.create(new, slot) {
             Ok(file) => file,
             Err(reason) => return Ok(Answer::Refused(reason)),
         };
+        if let Some(output) = file.output() {
+            output.reserve(new.length);
+            self.outputs.push((self.disks.len(), Arc::clone(output)));
+        }
+        self.plug(slot, file)
+    }
+
+    /// The next slot that is free, if there is one.
+    fn next_slot(&self) -> Option<u8> {
+        let slot = u8::try_from(self.disks.len()).ok()?.checked_add(FIRST_FILE_SLOT)?;
+        Some(slot).filter(|slot| *slot < MAX_DEVICES)
+    }
+
+    /// Plugs a file into a slot.
+    fn plug(&mut self, slot: u8, file: HostFile) -> Result<Answer, DeviceError> {
         let device = file.as_device(slot, Wiring::Ready { features: block::FEATURES });
         self.disks.push(Some(Block::new(slot, file, self.memory)?));
         Ok(Answer::Attached(device))

@@ -15,7 +15,7 @@ use std::process::{Child, ExitStatus};
 
 use abi::device::{Device, Kind, Wiring};
 use abi::port::ExitCode;
-use abi::reply::{Length, Marks, Reference, Reply};
+use abi::reply::{Length, Marks, NewFile, Preallocate, Reference, Reply};
 use abi::request::{Answer, References, Request};
 use abi::wire;
 use thiserror::Error;
@@ -80,6 +80,8 @@ enum Attempt {
     Wants(Reference),
     /// It needs room in a file.
     Reserves(Length),
+    /// It needs a further file of the image that gets made.
+    Creates(NewFile),
 }
 
 impl Qemu {
@@ -132,6 +134,7 @@ impl Qemu {
                 Attempt::Wants(reference) => {
                     answers.push(attach(&mut job.files, &reference, listener));
                 }
+                Attempt::Creates(file) => answers.push(create(&mut job.files, &file, listener)?),
                 Attempt::Reserves(length) => answers.push(reserve(&job.files, length)?),
             }
         }
@@ -157,12 +160,15 @@ impl Qemu {
         let mut conversation = Conversation::new(ends, child.0.stderr.take(), job.budget.replies);
         let mut last = None;
         let mut position = 0;
-        let mut lengths = Vec::new();
+        let (mut lengths, mut preallocations) = (Vec::new(), Vec::new());
         let heard_out = conversation.run(job.budget, &mut |reply| match reply {
-            Reply::Finished(_) | Reply::Failed(_) | Reply::Attach(_) | Reply::Reserve(_) => {
-                last = Some(reply);
-            }
+            Reply::Finished(_)
+            | Reply::Failed(_)
+            | Reply::Attach(_)
+            | Reply::Reserve(_)
+            | Reply::CreateFile(_) => last = Some(reply),
             Reply::SetLength(length) => lengths.push(length),
+            Reply::Preallocate(preallocate) => preallocations.push(preallocate),
             reply => {
                 position += 1;
                 if position > *heard {
@@ -184,10 +190,17 @@ impl Qemu {
                     let output = file_in_slot(&job.files, slot).and_then(HostFile::output);
                     output.into_iter().for_each(|output| output.set_final_length(length));
                 }
+                for Preallocate { slot, how } in preallocations {
+                    let output = file_in_slot(&job.files, slot).and_then(HostFile::output);
+                    output.into_iter().for_each(|output| output.set_preallocation(how));
+                }
                 Ok(Attempt::Finished(marks))
             }
             (Some(Reply::Reserve(length)), Some(End::Exit(ExitCode::Finished))) => {
                 Ok(Attempt::Reserves(length))
+            }
+            (Some(Reply::CreateFile(file)), Some(End::Exit(ExitCode::Finished))) => {
+                Ok(Attempt::Creates(file))
             }
             (Some(Reply::Attach(reference)), Some(End::Exit(ExitCode::Finished))) => {
                 Ok(Attempt::Wants(reference))
@@ -234,33 +247,69 @@ fn attach(files: &mut Vec<HostFile>, reference: &Reference, listener: &mut dyn L
     let Some(from) = file_in_slot(files, reference.from) else {
         return Answer::Refused("no such file refers to another".into());
     };
-    let slot = u8::try_from(files.len()).unwrap_or(u8::MAX).saturating_add(FIRST_FILE_SLOT);
-    if slot >= MAX_DEVICES {
+    let Some(slot) = next_slot(files) else {
         return Answer::Refused(format!("QEMU takes no more than {MAX_DEVICES} devices"));
-    }
+    };
     match listener.open(reference, from) {
-        Ok(file) => {
-            let device = file.as_device(slot, Wiring::Registers);
-            files.push(file);
-            Answer::Attached(device)
-        }
+        Ok(file) => plug(files, slot, file),
         Err(reason) => Answer::Refused(reason),
     }
 }
 
-/// Makes room in a file. QEMU's devices do not grow, so the file gets as long as it may
-/// become; what is too much of it is cut off at the end.
-fn reserve(files: &[HostFile], wanted: Length) -> Result<Answer, QemuError> {
-    let Some((file, output)) =
-        file_in_slot(files, wanted.slot).and_then(|file| Some((file, file.output()?)))
-    else {
-        return Ok(Answer::Refused("the file is not written to".into()));
+/// Adds a further file of the image that gets made, if it may be made.
+fn create(
+    files: &mut Vec<HostFile>,
+    new: &NewFile,
+    listener: &mut dyn Listener,
+) -> Result<Answer, QemuError> {
+    if file_in_slot(files, new.of).and_then(HostFile::output).is_none() {
+        return Ok(Answer::Refused("no such image gets made".into()));
+    }
+    let Some(slot) = next_slot(files) else {
+        let most = MAX_DEVICES - FIRST_FILE_SLOT;
+        return Ok(Answer::Refused(format!("it has more files than {most}")));
     };
-    let length = output.reserve(wanted.length);
+    match listener.create(new, slot) {
+        Ok(file) => {
+            make_room(&file, new.length)?;
+            Ok(plug(files, slot, file))
+        }
+        Err(reason) => Ok(Answer::Refused(reason)),
+    }
+}
+
+/// The next slot that is free, if there is one.
+fn next_slot(files: &[HostFile]) -> Option<u8> {
+    let slot = u8::try_from(files.len()).ok()?.checked_add(FIRST_FILE_SLOT)?;
+    Some(slot).filter(|slot| *slot < MAX_DEVICES)
+}
+
+/// Has a file plugged into a slot in the next run.
+fn plug(files: &mut Vec<HostFile>, slot: u8, file: HostFile) -> Answer {
+    let device = file.as_device(slot, Wiring::Registers);
+    files.push(file);
+    Answer::Attached(device)
+}
+
+/// Makes room in a file that was asked for.
+fn reserve(files: &[HostFile], wanted: Length) -> Result<Answer, QemuError> {
+    let room = file_in_slot(files, wanted.slot).map(|file| make_room(file, wanted.length));
+    match room.transpose()?.flatten() {
+        Some(length) => Ok(Answer::Reserved(length)),
+        None => Ok(Answer::Refused("the file is not written to".into())),
+    }
+}
+
+/// Makes room in a file, if it is written to. QEMU's devices do not grow, so the file gets
+/// as long as it may become; what is too much of it is cut off at the end. Says how much
+/// room there is.
+fn make_room(file: &HostFile, wanted: u64) -> Result<Option<u64>, QemuError> {
+    let Some(output) = file.output() else { return Ok(None) };
+    let length = output.reserve(wanted);
     let whole = length.next_multiple_of(SECTOR);
     let resized = rustix::fs::ftruncate(file.as_fd(), whole).map_err(std::io::Error::from);
     resized.map_err(QemuError::host("make room in a file"))?;
-    Ok(Answer::Reserved(length))
+    Ok(Some(length))
 }
 
 /// The unit of a drive's length in bytes.

@@ -220,7 +220,7 @@ fn only_what_was_written_of_subclusters_is_there() {
     writer.finish(&mut files).unwrap();
     let image = opened(&files);
     let kind = |content| match content {
-        Content::Unallocated => 'u',
+        Content::Unallocated | Content::Reserved(_) => 'u',
         Content::Zero(None) => 'z',
         Content::Zero(Some(_)) => 'Z',
         Content::Data(_) => 'd',

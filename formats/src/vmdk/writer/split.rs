@@ -1,6 +1,5 @@
 //! Images whose extents are other files: the image's own file is the descriptor.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::descriptor::{self, ExtentLine};
@@ -37,10 +36,12 @@ impl Extents {
         if count > MAX_EXTENTS {
             return Err(VmdkError::TooManyExtents { limit: MAX_EXTENTS });
         }
-        let letter = if settings.subformat.is_flat() { 'f' } else { 's' };
-        let suffix =
-            |number| if is_split { format!("-{letter}{number:03}") } else { "-flat".into() };
-        let files = (1..=count).map(|number| OtherFile::Suffix(suffix(number).into_bytes()));
+        let file = |number| match (is_split, settings.subformat.is_flat()) {
+            (false, _) => OtherFile::Flat,
+            (true, true) => OtherFile::FlatPart(number),
+            (true, false) => OtherFile::SparsePart(number),
+        };
+        let files = (1..).take(count).map(file);
         let mut extents = Self { sectors, each, files: files.collect(), descriptor: Vec::new() };
         let lines = extents.files.iter().enumerate().map(|(index, file)| ExtentLine {
             sectors: extents.length(index),
