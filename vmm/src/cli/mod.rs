@@ -15,6 +15,7 @@ pub mod image;
 pub mod info;
 pub mod machine;
 pub mod map;
+pub mod references;
 pub mod source;
 pub mod target;
 pub mod usage;

@@ -54,8 +54,7 @@ pub fn run(
     let image = machine.image().map_err(|error| NotDone::NoMachine(on_one_line(&error)))?;
     let backend = machine.backend(program);
     let backend = backend.map_err(|error| NotDone::NoMachine(on_one_line(&error)))?;
-    let inputs = files.iter().filter(|file| file.output().is_none());
-    let references = References::of(inputs);
+    let references = References::new(machine.references.policy());
     let names = Names(files.iter().map(HostFile::shown_name).collect());
     let job = Job {
         image: &image,

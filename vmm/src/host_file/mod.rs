@@ -36,6 +36,8 @@ pub struct HostFile {
     output: Option<Arc<Output>>,
     /// The images over it in the chain.
     above: Vec<Identity>,
+    /// The name of the image that led to it, as the user gave it, if it is not this one.
+    origin: Option<PathBuf>,
 }
 
 /// How many ranges of data a guest is told of if it cannot ask. The request has room for
@@ -118,6 +120,7 @@ impl HostFile {
             is_device,
             output: None,
             above: Vec::new(),
+            origin: None,
         })
     }
 
@@ -127,13 +130,20 @@ impl HostFile {
         Self { output: Some(Arc::new(output)), ..self }
     }
 
-    /// Notes that another image lies over this one in a chain. Says whether that makes
-    /// sense: no image lies over itself.
+    /// The same file as one that an image refers to. Says whether it makes sense that it
+    /// is underneath that: no image lies over itself.
     #[must_use]
-    pub fn set_above(&mut self, image: &Self) -> bool {
-        self.above.clone_from(&image.above);
-        self.above.push(image.identity);
-        !self.above.contains(&self.identity)
+    pub fn below(self, image: &Self) -> (Self, bool) {
+        let above = [image.above.as_slice(), &[image.identity]].concat();
+        let makes_sense = !above.contains(&self.identity);
+        (Self { above, origin: Some(image.origin().to_owned()), ..self }, makes_sense)
+    }
+
+    /// The name that the user gave to the image that led to this file. It is this file's
+    /// if he named it himself.
+    #[must_use]
+    pub fn origin(&self) -> &Path {
+        self.origin.as_deref().unwrap_or(&self.path)
     }
 
     /// What may be done to the file, if it is written to.
