@@ -9,7 +9,7 @@ use abi::request::Operation;
 
 use super::image::ImageArgs;
 use super::machine::MachineArgs;
-use super::source::{MAX_DEPTH, Named, explain};
+use super::source::{MAX_DEPTH, Named, explain_chain};
 use super::{Program, usage};
 use crate::info::{Collector, Node, text};
 use crate::output::json::pretty;
@@ -113,7 +113,7 @@ fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<
     let named = [named];
     let outcome = backend
         .run(job, &mut collector)
-        .map_err(|error| explain(&error, &named, FIRST_FILE_SLOT))?;
+        .map_err(|error| explain_chain(&error, &named, FIRST_FILE_SLOT))?;
     let [named] = named;
 
     let images = collector.into_images();

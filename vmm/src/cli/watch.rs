@@ -91,7 +91,7 @@ impl Listener for Watcher<'_, '_> {
     }
 
     fn open(&mut self, reference: &Reference, from: &HostFile) -> Result<HostFile, String> {
-        let file = self.references.open(reference, from)?;
+        let file = self.references.open(reference, from).map_err(|error| error.to_string())?;
         self.names.0.push(file.shown_name());
         Ok(file)
     }

@@ -130,13 +130,26 @@ impl HostFile {
         Self { output: Some(Arc::new(output)), ..self }
     }
 
-    /// The same file as one that an image refers to. Says whether it makes sense that it
-    /// is underneath that: no image lies over itself.
+    /// The same file as a part of an image.
     #[must_use]
-    pub fn below(self, image: &Self) -> (Self, bool) {
-        let above = [image.above.as_slice(), &[image.identity]].concat();
-        let makes_sense = !above.contains(&self.identity);
-        (Self { above, origin: Some(image.origin().to_owned()), ..self }, makes_sense)
+    pub fn part_of(self, image: &Self) -> Self {
+        let origin = Some(image.origin().to_owned());
+        Self { above: image.above.clone(), origin, ..self }
+    }
+
+    /// The same file as the image underneath another, if that makes sense: no image lies
+    /// over itself.
+    #[must_use]
+    pub fn underneath(self, image: &Self) -> Option<Self> {
+        let mut file = self.part_of(image);
+        file.above.push(image.identity);
+        (!file.above.contains(&file.identity)).then_some(file)
+    }
+
+    /// How many images are over it in the chain, or over the image that it is a part of.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.above.len()
     }
 
     /// The name that the user gave to the image that led to this file. It is this file's
@@ -210,6 +223,13 @@ impl HostFile {
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.identity
+    }
+
+    /// Whether it is the file that has a name now.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        let metadata = std::fs::metadata(path);
+        metadata.is_ok_and(|it| self.identity == Identity { device: it.dev(), inode: it.ino() })
     }
 
     /// What another process does to the file that a reader should not be exposed

@@ -15,6 +15,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use abi::reply::{Reference, ReferenceRole};
+use thiserror::Error;
 
 use self::folder::{Folder, Lost};
 use crate::file_name;
@@ -70,49 +71,43 @@ impl References {
     ///
     /// # Errors
     ///
-    /// A message for the user: why it is not opened.
-    pub fn open(&mut self, reference: &Reference, from: &HostFile) -> Result<HostFile, String> {
+    /// Why it is not opened.
+    pub fn open(&mut self, reference: &Reference, from: &HostFile) -> Result<HostFile, NotOpened> {
         let named = reference.path.as_bytes();
         let image = from.path().as_os_str().as_bytes();
         let full = file_name::full(image, named).unwrap_or_default();
-        let shown = for_terminal(&full);
+        let refused = |why: &str| Err(NotOpened::new(&full, why));
         if self.policy == Policy::Deny {
-            return Err(format!("Could not open '{shown}': references are not followed"));
+            return refused("references are not followed");
         }
         if full.is_empty() {
-            return Err("an image refers to a file without a name".to_owned());
+            return Err(NotOpened::Refused("an image refers to a file without a name".to_owned()));
         }
         if file_name::protocol(named).is_some() {
-            return Err(format!(
-                "Could not open '{shown}': references with a protocol are not followed"
-            ));
+            return refused("references with a protocol are not followed");
         }
         let path = Path::new(OsStr::from_bytes(&full));
-        let file = self.open_inside(path, from).map_err(|error| match error {
-            // What is underneath is an image of its own to qemu-img, so that its name is
-            // said twice; other files are opened on behalf of the image.
-            Error::Open(error) if reference.role == ReferenceRole::Backing => {
-                format!("Could not open '{shown}': {error}")
-            }
-            Error::Open(error) => error.to_string(),
-            Error::Refused(message) => format!("Could not open '{shown}': {message}"),
-        })?;
-        let (file, makes_sense) = file.below(from);
-        if reference.role == ReferenceRole::Backing && !makes_sense {
-            return Err(format!("Backing file '{shown}' creates an infinite loop."));
+        let file = self.open_inside(path, from)?;
+        if reference.role != ReferenceRole::Backing {
+            return Ok(file.part_of(from));
         }
-        Ok(file)
+        file.underneath(from).ok_or_else(|| {
+            let shown = for_terminal(&full);
+            NotOpened::Refused(format!("Backing file '{shown}' creates an infinite loop."))
+        })
     }
 
     /// Opens a file if it lies in one of the folders.
-    fn open_inside(&mut self, path: &Path, from: &HostFile) -> Result<HostFile, Error> {
-        let cannot = |path: &Path, error: &std::io::Error| {
-            let shown = for_terminal(path.as_os_str().as_bytes());
-            Error::Refused(format!("cannot look into the folder '{shown}': {}", reason(error)))
+    fn open_inside(&mut self, path: &Path, from: &HostFile) -> Result<HostFile, NotOpened> {
+        let refused = |why: &str| NotOpened::new(path.as_os_str().as_bytes(), why);
+        let cannot = |folder: &Path, error: &std::io::Error| {
+            let shown = for_terminal(folder.as_os_str().as_bytes());
+            refused(&format!("cannot look into the folder '{shown}': {}", reason(error)))
         };
         if self.allowed.is_none() {
-            let Policy::Allow(paths) = &self.policy else {
-                return Err(Error::Refused("references are not followed".to_owned()));
+            let paths = match &self.policy {
+                Policy::Deny => &[][..],
+                Policy::Allow(paths) => paths,
             };
             let open =
                 |path: &PathBuf| Folder::open(path, true).map_err(|error| cannot(path, &error));
@@ -126,27 +121,36 @@ impl References {
         }
         let own = self.folders.iter().filter(|(path, _)| path == home).map(|(_, folder)| folder);
         let folders: Vec<&Folder> = own.chain(self.allowed.iter().flatten()).collect();
+        let path_again = || path.to_owned();
         let opened = folder::open(&folders, path).map_err(|lost| match lost {
-            Lost::Outside => Error::Refused("it is outside the folder of the image".to_owned()),
-            Lost::Device => Error::Refused(
-                "it is a device (--allow-references with its folder allows it)".to_owned(),
-            ),
-            Lost::NotRegular => Error::Open(OpenError::NotRegular { path: path.to_owned() }),
+            Lost::Outside => refused("it is outside the folder of the image"),
+            Lost::Device => {
+                refused("it is a device (--allow-references with its folder allows it)")
+            }
+            Lost::NotRegular => NotOpened::Failed(OpenError::NotRegular { path: path_again() }),
             Lost::Failed(errno) => {
-                let path = path.to_owned();
-                Error::Open(OpenError::System { path, source: errno.into() })
+                NotOpened::Failed(OpenError::System { path: path_again(), source: errno.into() })
             }
         })?;
-        HostFile::from_file(opened, path).map_err(Error::Open)
+        HostFile::from_file(opened, path).map_err(NotOpened::Failed)
     }
 }
 
 /// Why a file is not opened.
-enum Error {
+#[derive(Debug, Error)]
+pub enum NotOpened {
     /// It may not be.
+    #[error("{0}")]
     Refused(String),
     /// It cannot be.
-    Open(OpenError),
+    #[error(transparent)]
+    Failed(OpenError),
+}
+
+impl NotOpened {
+    fn new(name: &[u8], why: &str) -> Self {
+        Self::Refused(format!("Could not open '{}': {why}", for_terminal(name)))
+    }
 }
 
 #[cfg(test)]

@@ -59,7 +59,8 @@ impl Place {
 
     fn open_with(&self, policy: &Policy, image: &str, name: &str) -> Result<HostFile, String> {
         let image = HostFile::open(&self.0.join(image)).unwrap();
-        References::new(policy.clone()).open(&reference(name), &image)
+        let opened = References::new(policy.clone()).open(&reference(name), &image);
+        opened.map_err(|error| error.to_string())
     }
 }
 
