@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use abi::reply::FailureKind;
 use abi::source::{Snapshot, Source};
 use formats::extent::{Compressed, Content, File, Place};
-use formats::image::SnapshotChoice;
+use formats::image::{self, SnapshotChoice};
 use formats::{Image, Storage};
 
 use crate::open::{self, Link, Opened};
@@ -275,19 +275,8 @@ impl Layer {
 
 /// Whether an image is the one that the image above was made on top of.
 fn check_backing(above: &Layer, opened: &Opened) -> Result<(), Error> {
-    let checked = above.image.check_backing(&opened.image.description());
-    checked.map_err(|error| open::failure(above.slot, &error))?;
-    let (wanted, found) = (above.image.identity().parent, opened.image.identity().own);
-    match (wanted, found) {
-        (Some(wanted), Some(found)) if wanted != found => {
-            let message = format!(
-                "The image underneath has the id {found}, but this image was made on top of \
-                 {wanted}"
-            );
-            Err(Error::about(above.slot, FailureKind::Corrupt, message))
-        }
-        _ => Ok(()),
-    }
+    let checked = image::check_chain(above.image.as_ref(), opened.image.as_ref());
+    checked.map_err(|error| open::failure(above.slot, &error))
 }
 
 /// That the image underneath may not be opened keeps the image over it from being opened.

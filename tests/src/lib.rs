@@ -10,7 +10,8 @@
 //! against qemu-img's), `luks.rs` (the same, against cryptsetup's), `contents.rs` (what
 //! raw images hold), `readers.rs` and `writers.rs` (what is on disks, and making
 //! images, without a machine), `samples.rs` (the makers of images, against qemu),
-//! `references.rs` (which other files are opened), `command_line.rs` (arguments,
+//! `references.rs` (which other files are opened), `chains.rs` (images on top of each
+//! other), `command_line.rs` (arguments,
 //! errors, exit codes), `machines.rs` (KVM or QEMU).
 
 pub mod images;
