@@ -17,6 +17,7 @@ fn expectation(test: SelfTest) -> Result<(), &'static str> {
         | SelfTest::DoorbellStorm
         | SelfTest::VectorUnits
         | SelfTest::BlockDevice
+        | SelfTest::Transfers
         | SelfTest::BlockErrors
         | SelfTest::Console
         | SelfTest::MemoryFunctions => Ok(()),

@@ -104,6 +104,8 @@ pub enum SelfTest {
     VectorUnits,
     /// Read the input device with many requests in flight and compare.
     BlockDevice,
+    /// Start more requests and jobs than fit in a queue, and get each back once.
+    Transfers,
     /// Read past the input device's capacity, and write to it.
     BlockErrors,
     /// Send replies of many sizes.
@@ -114,7 +116,7 @@ pub enum SelfTest {
 
 impl SelfTest {
     /// Every test, in the order in which the suite runs them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Pass,
         Self::PageFault,
         Self::NullDereference,
@@ -134,6 +136,7 @@ impl SelfTest {
         Self::DoorbellStorm,
         Self::VectorUnits,
         Self::BlockDevice,
+        Self::Transfers,
         Self::BlockErrors,
         Self::Console,
         Self::MemoryFunctions,

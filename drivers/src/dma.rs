@@ -77,6 +77,10 @@ impl fmt::Debug for DmaBuffer {
 // SAFETY: the buffer is owned memory and refers to nothing of its thread.
 unsafe impl Send for DmaBuffer {}
 
+// SAFETY: whoever shares a buffer can only read it, and a device that is given a
+// shared one only reads it too.
+unsafe impl Sync for DmaBuffer {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

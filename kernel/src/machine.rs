@@ -189,8 +189,10 @@ impl Disk {
         let Some(completion) = self.device.borrow_mut().poll()? else {
             return Ok(None);
         };
+        // In this order, as a request that was waiting may get the same tag.
+        let tag = self.tags.borrow_mut().remove(&completion.tag);
         self.submit_waiting();
-        let Some(tag) = self.tags.borrow_mut().remove(&completion.tag) else {
+        let Some(tag) = tag else {
             return Ok(Some(completion));
         };
         self.finished.borrow_mut().push_back(Finished {

@@ -5,6 +5,7 @@
 #![expect(unsafe_code, clippy::panic, reason = "breaks the rules on purpose")]
 
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::arch::asm;
 use core::hint::black_box;
@@ -14,9 +15,12 @@ use abi::reply::{FailureKind, Reply};
 use abi::request::SelfTest;
 use abi::text::Text;
 use drivers::dma::DmaBuffer;
-use drivers::virtio::block::{RejectReason, Request};
+use drivers::virtio::block::{Buffer, RejectReason, Request};
 use drivers::virtio::mmio::Window;
-use ops::{Error, Session};
+use ops::engine::job::Job;
+use ops::engine::plan::{Part, Plan};
+use ops::transfer::{Event, Finished, Returned, Transfer};
+use ops::{Error, Session, Transfers};
 
 use crate::machine;
 use crate::session::Machine;
@@ -53,6 +57,7 @@ pub fn run(test: SelfTest, machine: &Machine) -> Result<(), Error> {
         SelfTest::DoorbellStorm => doorbell_storm(),
         SelfTest::VectorUnits => vector_units(),
         SelfTest::BlockDevice => block_device(machine),
+        SelfTest::Transfers => transfers(machine),
         SelfTest::BlockErrors => block_errors(machine),
         SelfTest::Console => console(machine),
         SelfTest::MemoryFunctions => memory_functions(),
@@ -270,6 +275,54 @@ fn talk_forever(machine: &Machine) -> Result<(), Error> {
     loop {
         machine.reply(Reply::Filler(Text::default()))?;
     }
+}
+
+/// Many times more reads than a queue takes, each followed by a job: what comes back is
+/// what was asked for, once.
+fn transfers(machine: &Machine) -> Result<(), Error> {
+    const COUNT: u64 = 2000;
+    const LENGTH: usize = 1024;
+    let mut missing: alloc::collections::BTreeSet<u64> = (0..COUNT).collect();
+    let mut next = 0;
+    while !missing.is_empty() {
+        while next < COUNT && next < COUNT - missing.len() as u64 + 200 {
+            let (offset, buffer) = (next * 512, machine.buffer(LENGTH)?);
+            machine.start(next, Transfer::Read { slot: DISK, offset, length: LENGTH, buffer })?;
+            next += 1;
+        }
+        match machine.finish()? {
+            Event::Transfer(Finished { tag, result: Ok(()), buffer: Some(buffer) }) => {
+                let Returned::Filled(fetched) = buffer else {
+                    return failed("a read came back without its buffer");
+                };
+                // The second of the two sectors, put in front of zeros.
+                let part = Part { start: 0, length: 512, fetch: 0, skip: 512, unit: None };
+                let plan = Plan { fetches: Vec::new(), parts: alloc::vec![part] };
+                let target = machine.buffer(LENGTH)?;
+                machine.assign(
+                    tag,
+                    Job {
+                        plan: Some(plan),
+                        fetched: alloc::vec![fetched],
+                        target,
+                        length: LENGTH,
+                        compression: None,
+                    },
+                )?;
+            }
+            Event::Transfer(_) => return failed("a read failed"),
+            Event::Job(tag, done) => {
+                check(missing.remove(&tag), "a job came back twice, or was never given")?;
+                let first = (tag + 1) * 512 / 8;
+                let (words, zeros) = done.target.split_at(512);
+                for (word, bytes) in (first..).zip(words.chunks_exact(8)) {
+                    check(bytes == word.to_le_bytes(), "a word is not its own number")?;
+                }
+                check(zeros.iter().all(|byte| *byte == 0), "what is missing is not zeros")?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What the driver and the host must refuse.

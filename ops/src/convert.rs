@@ -162,7 +162,7 @@ fn reserve<T: Transfers>(
 /// How many bytes of the disks are going to be read.
 fn stored_bytes(mut planner: Planner<'_>) -> Result<u64, Error> {
     let mut total = 0;
-    while let Some(piece) = planner.next()? {
+    while let Some(piece) = planner.next_piece()? {
         if matches!(piece.content, PieceContent::Data(_)) {
             total += piece.length;
         }

@@ -169,7 +169,7 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
     /// If an image is damaged or cannot be read.
     pub fn admit(&mut self, sink: &mut Sink<'_, T>) -> Result<(), Error> {
         while !self.is_exhausted && self.window.len() < DEPTH && sink.outstanding() < WRITE_LIMIT {
-            match self.planner.next()? {
+            match self.planner.next_piece()? {
                 Some(piece) => self.send(piece, sink)?,
                 None => self.is_exhausted = true,
             }

@@ -147,7 +147,7 @@ impl<'a> Planner<'a> {
     /// # Errors
     ///
     /// If an image is damaged or cannot be read.
-    pub fn next(&mut self) -> Result<Option<Piece>, Error> {
+    pub fn next_piece(&mut self) -> Result<Option<Piece>, Error> {
         if self.position >= self.end {
             return Ok(None);
         }

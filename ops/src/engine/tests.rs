@@ -3,7 +3,6 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use std::format;
 
 use abi::compare::Finding;
 use abi::convert::{Range, Request, Setting, State, Target, Value};
@@ -76,7 +75,7 @@ fn units_are_compressed_and_decompressed() {
         (Format::Qcow, None),
         (Format::Vmdk, Some(("subformat", "streamOptimized"))),
     ] {
-        for size in [512, 65_536, 1_000_448, (1 << 20) + 512, 5_000_192] {
+        for size in [512, 65_536, (1 << 20) + 512] {
             for sparse in [0, 4096] {
                 let disk = disk(size);
                 let world = World::with_image(disk.clone());
@@ -233,7 +232,7 @@ fn a_map_covers_the_disk_once() {
             }
         }
         let end = length.map_or(5_000_192, |length| start + length).min(5_000_192).max(start);
-        assert_eq!(position, end, "{}", format!("{start} {length:?}"));
+        assert_eq!(position, end, "{start} {length:?}");
     }
 }
 

@@ -75,32 +75,39 @@ mod tests {
         }
     }
 
+    /// Runs as pairs of numbers.
+    fn pairs(runs: &[Range<usize>], unit: usize) -> Vec<(usize, usize)> {
+        runs.iter().map(|run| (run.start / unit, run.end / unit)).collect()
+    }
+
     #[test]
     fn runs_of_zeros_are_left_out_if_they_are_long_enough() {
-        let bytes =
-            |pattern: &[u8]| pattern.iter().flat_map(|byte| vec![*byte; 512]).collect::<Vec<u8>>();
-        let cases: [(&[u8], usize, &[Range<usize>]); 9] = [
-            (&[], 512, &[]),
-            (&[0, 0], 512, &[]),
-            (&[1, 1], 512, &[0..2]),
-            (&[0, 1, 0, 1], 512, &[1..2, 3..4]),
-            (&[0, 1, 0, 1], 1024, &[0..4]),
-            (&[1, 0, 0, 0, 0, 0, 1, 0], 1024, &[0..2, 6..8]),
-            (&[1, 0, 0, 0, 0, 0, 1, 0], 2048, &[0..8]),
-            (&[1, 0, 0, 0, 0, 0, 0, 1], 1536, &[0..2, 6..8]),
-            (&[0, 1, 0], 0, &[0..3]),
-        ];
-        for (pattern, sparse, expected) in cases {
-            let expected: Vec<_> =
-                expected.iter().map(|run| run.start * 512..run.end * 512).collect();
-            assert_eq!(data_runs(&bytes(pattern), sparse), expected, "{pattern:?} {sparse}");
+        for (pattern, sparse, expected) in [
+            ("", 512, vec![]),
+            ("00", 512, vec![]),
+            ("11", 512, vec![(0, 2)]),
+            ("0101", 512, vec![(1, 2), (3, 4)]),
+            ("0101", 1024, vec![(0, 4)]),
+            ("10000010", 1024, vec![(0, 2), (6, 8)]),
+            ("10000010", 2048, vec![(0, 8)]),
+            ("10000001", 1536, vec![(0, 2), (6, 8)]),
+            ("010", 0, vec![(0, 3)]),
+        ] {
+            let sectors = pattern.bytes().map(|digit| vec![digit - b'0'; 512]);
+            let bytes: Vec<u8> = sectors.flatten().collect();
+            let runs = data_runs(&bytes, sparse);
+            assert_eq!(pairs(&runs, 512), expected, "{pattern} {sparse}");
         }
     }
 
     #[test]
     fn runs_grow_to_whole_units() {
-        assert_eq!(in_units(&[512..1024, 5000..5001], 4096, 10_000), [0..8192]);
-        assert_eq!(in_units(&[512..1024, 9000..9500], 4096, 10_000), [0..4096, 8192..10_000]);
-        assert_eq!(in_units(&[], 4096, 10_000), []);
+        let grown = |runs: &[(usize, usize)]| {
+            let runs: Vec<_> = runs.iter().map(|(start, end)| *start..*end).collect();
+            pairs(&in_units(&runs, 4096, 10_000), 1)
+        };
+        assert_eq!(grown(&[(512, 1024), (5000, 5001)]), [(0, 8192)]);
+        assert_eq!(grown(&[(512, 1024), (9000, 9500)]), [(0, 4096), (8192, 10_000)]);
+        assert_eq!(grown(&[]), []);
     }
 }
