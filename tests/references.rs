@@ -39,6 +39,15 @@ fn place() -> Place {
     symlink("../secret.vmdk", images.join("outside")).unwrap();
     symlink("../missing.vmdk", images.join("nowhere")).unwrap();
     symlink("..", images.join("up")).unwrap();
+    symlink("outside", images.join("outside-twice")).unwrap();
+    symlink("nowhere", images.join("nowhere-twice")).unwrap();
+    for (target, link) in [
+        ("images/base.vmdk", "absolute-inside"),
+        ("secret.vmdk", "absolute-outside"),
+        ("missing.vmdk", "absolute-nowhere"),
+    ] {
+        symlink(place.file(target), images.join(link)).unwrap();
+    }
     place
 }
 
@@ -57,6 +66,10 @@ fn names_that_lead_out(place: &Place) -> Vec<String> {
             "nowhere",
             "up/secret.vmdk",
             "up/missing.vmdk",
+            "outside-twice",
+            "nowhere-twice",
+            "absolute-outside",
+            "absolute-nowhere",
             "/etc/passwd",
             "/nonexistent",
             "/proc/self/fd/0",
@@ -103,9 +116,17 @@ fn info_does_not_open_the_data_of_an_image() {
 fn names_that_stay_in_the_folder_are_followed() {
     let place = place();
     let absolute = place.file("images/base.vmdk").to_str().unwrap().to_owned();
-    for name in
-        ["base.vmdk", "./base.vmdk", "below/base.vmdk", "below/../base.vmdk", "inside", &absolute]
-    {
+    for name in [
+        "base.vmdk",
+        "./base.vmdk",
+        "below/base.vmdk",
+        "below/../base.vmdk",
+        "../images/base.vmdk",
+        "up/images/base.vmdk",
+        "inside",
+        "absolute-inside",
+        &absolute,
+    ] {
         place.write("images/top.vmdk", &with_parent(name));
         let arguments = ["info", "--backing-chain", "images/top.vmdk"];
         let expected = place.qemu_img(&arguments);
@@ -168,6 +189,181 @@ fn a_circle_is_found() {
         let expected =
             "qemu-img: Backing file 'images/below/../a.vmdk' creates an infinite loop.\n";
         assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), expected));
+    }
+}
+
+/// Command lines that follow what an image refers to, and their exit codes if they may not.
+fn verbs(image: &str) -> [(Vec<&str>, i32); 3] {
+    [
+        (vec!["convert", "-O", "raw", image, "out.raw"], 1),
+        (vec!["map", image], 1),
+        (vec!["compare", image, image], 2),
+    ]
+}
+
+#[test]
+fn no_verb_follows_names_that_lead_out() {
+    let place = place();
+    for machine in Machine::all() {
+        let watch = Watch::files(&[&place.file("secret.vmdk")]);
+        for name in names_that_lead_out(&place) {
+            let shown = if name.starts_with('/') { name.clone() } else { format!("images/{name}") };
+            let reason = format!("Could not open '{shown}': it is outside the folder of the image");
+            for (image, underneath) in
+                [(with_parent(&name), "Could not open backing file: "), (with_data(&name), "")]
+            {
+                place.write("images/top", &image);
+                let expected =
+                    format!("qemu-img: Could not open 'images/top': {underneath}{reason}\n");
+                for (arguments, code) in verbs("images/top") {
+                    let outcome = place.exuvia(machine, &arguments);
+                    let what = format!("{name} {arguments:?} on {machine:?}");
+                    assert_eq!(outcome.stderr, expected, "{what}");
+                    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(code), ""), "{what}");
+                    assert!(!place.file("out.raw").exists(), "{what}");
+                }
+            }
+        }
+        assert_eq!(watch.opened(), 0, "on {machine:?}");
+    }
+}
+
+/// A place with an image on top of one in another folder, by a relative name.
+fn two_folders() -> Place {
+    let place = Place::new();
+    place.write("others/base.raw", &[7; 4096]);
+    place.write("top/empty", b"");
+    let create = ["create", "-q", "-f", "qcow2", "-b", "../others/base.raw", "-F", "raw"];
+    place.must("qemu-img", &[&create[..], &["top/a.qcow2"]].concat());
+    place
+}
+
+#[test]
+fn the_user_says_where_references_may_lead() {
+    let place = two_folders();
+    let others = place.file("others").to_str().unwrap().to_owned();
+    let several = format!("top:{others}");
+    let refused = |why: &str| {
+        format!(
+            "qemu-img: Could not open 'top/a.qcow2': Could not open backing file: Could not open \
+             'top/../others/base.raw': {why}\n"
+        )
+    };
+    let outside = refused("it is outside the folder of the image");
+    let denied = refused("references are not followed");
+    let allow = "--allow-references";
+    let cases: [(&[&str], Option<&str>, &str); 13] = [
+        (&[], None, &outside),
+        (&[allow, "others"], None, ""),
+        (&[allow, &others], None, ""),
+        (&[allow, "."], None, ""),
+        (&[allow, "top"], None, &outside),
+        (&[allow, "top", allow, "others"], None, ""),
+        (&[], Some("others"), ""),
+        (&[], Some(&several), ""),
+        (&[], Some("deny"), &denied),
+        (&[], Some(""), &outside),
+        (&["--deny-references"], Some("others"), &denied),
+        (&[allow, "others"], Some("deny"), ""),
+        (&[allow, "top"], Some("others"), &outside),
+    ];
+    for machine in Machine::all() {
+        for (flags, variable, expected) in cases {
+            let environment: Vec<_> =
+                variable.map(|it| ("EXUVIA_REFERENCES", it)).into_iter().collect();
+            for (arguments, _) in verbs("top/a.qcow2") {
+                let arguments = [&arguments[..], flags].concat();
+                let outcome = place.exuvia_with(machine, &arguments, &environment);
+                let what = format!("{arguments:?} {variable:?} on {machine:?}");
+                assert_eq!(outcome.stderr, expected, "{what}");
+                assert_eq!(outcome.success(), expected.is_empty(), "{what}");
+            }
+        }
+        let arguments = ["info", "--backing-chain", "top/a.qcow2"];
+        let outcome = place.exuvia(machine, &[&arguments[..], &[allow, "others"]].concat());
+        assert_eq!(outcome, place.qemu_img(&arguments), "on {machine:?}");
+        // What is not followed needs no permission.
+        let outcome = place.exuvia(machine, &["info", "--deny-references", "top/a.qcow2"]);
+        assert_eq!(outcome, place.qemu_img(&["info", "top/a.qcow2"]), "on {machine:?}");
+    }
+    let machine = Machine::all()[0];
+    let outcome = place.exuvia(machine, &["map", allow, "nix", "top/a.qcow2"]);
+    assert!(outcome.stderr.contains("No such file or directory"), "{outcome:?}");
+    let flags = [allow, "top", "--deny-references"];
+    let outcome = place.exuvia(machine, &[&["map", "top/a.qcow2"][..], &flags].concat());
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+}
+
+/// Makes images, each on top of the next one, and the last on top of what is said.
+fn chain(place: &Place, images: &[&str], last: &str) {
+    let below = images.iter().skip(1).chain([&last]);
+    for (image, below) in images.iter().zip(below) {
+        place.must("qemu-img", &["create", "-q", "-f", "qcow2", image, "1M"]);
+        place.must("qemu-img", &["rebase", "-u", "-F", "qcow2", "-b", below, image]);
+    }
+}
+
+#[test]
+fn every_verb_finds_circles() {
+    for images in [&["a"][..], &["a", "b"], &["a", "b", "c"]] {
+        let place = Place::new();
+        chain(&place, images, "a");
+        for machine in Machine::all() {
+            let underneath = "Could not open backing file: ".repeat(images.len());
+            let circle = "Backing file 'a' creates an infinite loop.";
+            let expected = format!("qemu-img: Could not open 'a': {underneath}{circle}\n");
+            for (arguments, code) in verbs("a") {
+                let outcome = place.exuvia(machine, &arguments);
+                let said = (outcome.code, outcome.stderr);
+                assert_eq!(said, (Some(code), expected.clone()), "{arguments:?} on {machine:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_missing_is_told_as_by_qemu_img() {
+    for images in [&["a"][..], &["a", "b"], &["a", "b", "c"]] {
+        for last in ["missing", "below", "damaged", "other", "cut"] {
+            let place = Place::new();
+            place.write("below/empty", b"");
+            place.write("damaged", b"QFI\xfb\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+            place.write("other", &[1; 4096]);
+            place.write("cut", b"QFI\xfb\0\0\0\x03");
+            chain(&place, images, last);
+            for machine in Machine::all() {
+                for (arguments, _) in verbs("a") {
+                    let expected = place.qemu_img(&arguments);
+                    assert!(!expected.success());
+                    let outcome = place.exuvia(machine, &arguments);
+                    assert_eq!(outcome, expected, "{arguments:?} on {machine:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_chain_has_room_on_every_machine_or_it_is_said() {
+    let names: Vec<String> = (0..65).rev().map(|number| number.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let place = Place::new();
+    chain(&place, &names[..64], "0");
+    place.must("qemu-img", &["create", "-q", "-f", "qcow2", "0", "1M"]);
+    place.must("qemu-io", &["-c", "write -P 9 0 1M", "0"]);
+    for machine in Machine::all() {
+        let map = |image: &str| place.exuvia(machine, &["map", "--output=json", image]);
+        let (most, complaint) = match machine {
+            Machine::Kvm => (64, "the backing chain has more than 64 images"),
+            Machine::Tcg => (23, "QEMU's machine takes no more than 23 files"),
+        };
+        for length in [most - 1, most] {
+            let image = (length - 1).to_string();
+            assert_eq!(map(&image), place.qemu_img(&["map", "--output=json", &image]));
+        }
+        let outcome = map(&most.to_string());
+        assert!(outcome.stderr.ends_with(&format!("{complaint}\n")), "{outcome:?}");
+        assert_eq!((outcome.code, outcome.stderr.lines().count()), (Some(1), 1));
     }
 }
 

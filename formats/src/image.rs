@@ -133,6 +133,21 @@ pub enum Holes {
     Same,
 }
 
+/// Whether an image is the one that another was made on top of, as far as that can be told.
+///
+/// # Errors
+///
+/// If it is another, or has changed since.
+pub fn check_chain(above: &dyn Image, below: &dyn Image) -> Result<(), Error> {
+    above.check_backing(&below.description())?;
+    match (above.identity().parent, below.identity().own) {
+        (Some(expected), Some(found)) if expected != found => {
+            Err(ContentError::OtherParent { found, expected }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Which snapshot is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SnapshotChoice {
@@ -150,6 +165,14 @@ pub enum SnapshotChoice {
 /// Content that cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContentError {
+    /// The image underneath is not the one that this image was made on top of.
+    #[error("the image underneath has the id {found}, but {expected} is expected")]
+    OtherParent {
+        /// The id that it has.
+        found: Guid,
+        /// The id that it had.
+        expected: Guid,
+    },
     /// It is not known how the disk is stored.
     #[error("the content of this format cannot be read")]
     Unreadable,

@@ -9,6 +9,7 @@ use abi::convert::{CreateRequest, Progress, Request, State, Target, Value};
 use abi::reply::{NewFile, Part, Preallocate, Preallocation, Reply};
 use formats::creation::{self, Options};
 use formats::extent::{File, Place};
+use formats::image::Description;
 use formats::writer::{self, OtherFile};
 use formats::{Creation, Writer};
 use sha2::{Digest, Sha256};
@@ -35,7 +36,10 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     let end = start.saturating_add(request.range.length).min(whole);
 
     let target = &request.target;
-    let mut writer = begin(target, end - start, session)?;
+    let underneath = target.backing.as_ref().map(open).transpose()?;
+    let backing = underneath.as_ref().and_then(|disk| Some((disk.top()?, disk.format()?)));
+    let backing = backing.map(|(image, format)| (image.description(), format));
+    let mut writer = begin(target, end - start, backing)?;
     let slots = open_files(target, writer.as_ref(), session)?;
     let has_backing = target.options.iter().any(|it| it.name.as_bytes() == b"backing_file");
     let unit = writer.unit();
@@ -50,7 +54,10 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
         only_top: has_backing,
         keep_zeros: request.sparse == 0 || request.hash,
     };
-    let total = if request.progress { stored_bytes(&disks, start, end, rules)? } else { 0 };
+    // What is compressed is so as a whole, with what the disks have in it.
+    let beneath = underneath.as_ref().filter(|_| compression.is_none());
+    let planner = || Planner::new(&disks, start, end, rules).on_top_of(beneath);
+    let total = if request.progress { stored_bytes(planner())? } else { 0 };
 
     let mut sink = Sink::new(session, slots.clone(), target.state != State::New);
     let mut copier = Copier {
@@ -59,15 +66,17 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
         sparse: to_usize(request.sparse.into()),
         unit: if has_backing { to_usize(unit) } else { 1 },
         zeros: match target.state {
-            _ if has_backing => Zeros::Hide,
-            State::New | State::Zeroed => Zeros::AreThere,
             State::Used => Zeros::Write,
+            _ if has_backing => {
+                let size = underneath.as_ref().map_or(u64::MAX, Disk::size);
+                Zeros::Hide { size: size.checked_next_multiple_of(unit).unwrap_or(u64::MAX) }
+            }
+            State::New | State::Zeroed => Zeros::AreThere,
         },
         hash: request.hash.then(Sha256::new),
         progress: request.progress.then_some(Progress { done: 0, total }),
     };
-    let planner = Planner::new(&disks, start, end, rules);
-    let mut pipeline = Pipeline::new(session, planner, request.salvage).compressing(compression);
+    let mut pipeline = Pipeline::new(session, planner(), request.salvage).compressing(compression);
     pipeline.run(&mut copier, &mut sink)?;
     let hash = copier.hash.take();
     finish(target, &slots, writer.as_mut(), &mut sink)?;
@@ -84,7 +93,10 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
 /// If it cannot be made or written.
 pub fn create<T: Transfers>(request: &CreateRequest, session: &T) -> Result<(), Error> {
     let target = &request.target;
-    let mut writer = begin(target, request.size, session)?;
+    let backing = target.backing.as_ref();
+    let backing = backing.map(|source| Link::from(source).open(session)).transpose()?;
+    let backing = backing.map(|opened| (opened.image.description(), opened.format.name()));
+    let mut writer = begin(target, request.size, backing)?;
     let slots = open_files(target, writer.as_ref(), session)?;
     let mut sink = Sink::new(session, slots.clone(), false);
     finish(target, &slots, writer.as_mut(), &mut sink)
@@ -93,8 +105,13 @@ pub fn create<T: Transfers>(request: &CreateRequest, session: &T) -> Result<(), 
 /// The unit of disks in bytes.
 const SECTOR: u64 = 512;
 
-/// Begins to make an image with a disk of this size in bytes.
-fn begin(target: &Target, size: u64, session: &dyn Session) -> Result<Box<dyn Writer>, Error> {
+/// Begins to make an image with a disk of this size in bytes, on top of one that has a
+/// format.
+fn begin(
+    target: &Target,
+    size: u64,
+    backing: Option<(Description, &str)>,
+) -> Result<Box<dyn Writer>, Error> {
     let format = formats::by_name(target.format.name());
     let format = format.ok_or_else(|| Error::request("the format is not known"))?;
     let mut options = Options::default();
@@ -109,17 +126,13 @@ fn begin(target: &Target, size: u64, session: &dyn Session) -> Result<Box<dyn Wr
             },
         );
     }
-    let backing = target.backing.as_ref();
-    let backing = backing.map(|source| Link::from(source).open(session)).transpose()?;
-    let backing_format = backing.as_ref().map(|backing| backing.format.name());
-    let backing = backing.map(|backing| backing.image.description());
     let creation = Creation {
         size,
         options,
         compress: target.compress,
         file_name: target.file_name.as_bytes().to_vec(),
-        backing: backing.as_ref(),
-        backing_format,
+        backing: backing.as_ref().map(|(description, _)| description),
+        backing_format: backing.as_ref().map(|(_, format)| *format),
         seed: target.seed,
         time: target.time,
     };
@@ -185,8 +198,7 @@ fn finish<T: Transfers>(
 }
 
 /// How many bytes of the disks are going to be read.
-fn stored_bytes(disks: &[Disk<'_>], start: u64, end: u64, rules: Rules) -> Result<u64, Error> {
-    let mut planner = Planner::new(disks, start, end, rules);
+fn stored_bytes(mut planner: Planner<'_>) -> Result<u64, Error> {
     let mut total = 0;
     while let Some(piece) = planner.next_piece()? {
         if matches!(piece.content, PieceContent::Data(_)) {
@@ -203,8 +215,9 @@ enum Zeros {
     AreThere,
     /// They are written, since there may be something else.
     Write,
-    /// They are noted, since they hide what is underneath.
-    Hide,
+    /// They are noted, since they hide what is underneath: a disk of this size in bytes,
+    /// in whole units.
+    Hide { size: u64 },
 }
 
 /// Gives pieces to a writer.
@@ -331,10 +344,14 @@ impl Copier<'_> {
             _ if length == 0 => Ok(()),
             Zeros::AreThere => Ok(()),
             Zeros::Write => sink.write_zeros(Place::own(offset), length),
-            Zeros::Hide => self
-                .writer
-                .zero(offset, length, sink)
-                .map_err(|error| open::failure(0, &error).without_device()),
+            Zeros::Hide { size } => {
+                let length = length.min(size.saturating_sub(offset));
+                if length == 0 {
+                    return Ok(());
+                }
+                let zeroed = self.writer.zero(offset, length, sink);
+                zeroed.map_err(|error| open::failure(0, &error).without_device())
+            }
         }
     }
 

@@ -5,13 +5,15 @@
 //! [engine](crate::engine).
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
+use abi::reply::FailureKind;
 use abi::source::{Snapshot, Source};
 use formats::extent::{Compressed, Content, File, Place};
-use formats::image::{Holes, SnapshotChoice};
+use formats::image::{self, Holes, SnapshotChoice};
 use formats::{Image, Storage};
 
 use crate::open::{self, Link, Opened};
@@ -26,6 +28,7 @@ pub struct Disk<'a> {
 /// An image of the chain.
 struct Layer {
     slot: u8,
+    format: &'static str,
     image: Box<dyn Image>,
     /// The size of its disk in bytes.
     size: u64,
@@ -94,7 +97,7 @@ impl<'a> Disk<'a> {
         let mut next = Some(Link::from(source));
         while let Some(link) = next {
             if layers.len() >= max_depth as usize {
-                return Err(open::too_deep(link.slot, max_depth));
+                return Err(open::too_deep(source.slot, max_depth));
             }
             let mut opened = link.open(session)?;
             let attached = opened.attach(session, |_| true)?;
@@ -103,7 +106,7 @@ impl<'a> Disk<'a> {
             if let Some(above) = layers.last() {
                 check_backing(above, &opened)?;
             }
-            next = opened.underneath(session)?;
+            next = opened.underneath(session).map_err(|error| not_opened(opened.slot, error))?;
             let slots = core::iter::once(opened.slot).chain(attached.iter().map(|it| it.slot));
             let files: Result<Vec<_>, Error> =
                 slots.map(|slot| layer_file(session, slot)).collect();
@@ -132,6 +135,12 @@ impl<'a> Disk<'a> {
     #[must_use]
     pub fn top(&self) -> Option<&dyn Image> {
         self.layers.first().map(|layer| layer.image.as_ref())
+    }
+
+    /// The name of the format of the image on top.
+    #[must_use]
+    pub fn format(&self) -> Option<&'static str> {
+        self.layers.first().map(|layer| layer.format)
     }
 
     /// How many images the chain has.
@@ -262,6 +271,7 @@ impl Layer {
     fn new(opened: Opened, files: Vec<LayerFile>) -> Self {
         Self {
             slot: opened.slot,
+            format: opened.format.name(),
             size: opened.image.description().virtual_size,
             image: opened.image,
             files,
@@ -284,8 +294,19 @@ impl Layer {
 
 /// Whether an image is the one that the image above was made on top of.
 fn check_backing(above: &Layer, opened: &Opened) -> Result<(), Error> {
-    let checked = above.image.check_backing(&opened.image.description());
+    let checked = image::check_chain(above.image.as_ref(), opened.image.as_ref());
     checked.map_err(|error| open::failure(above.slot, &error))
+}
+
+/// That the image underneath may not be opened keeps the image over it from being opened.
+fn not_opened(slot: u8, error: Error) -> Error {
+    match error {
+        Error::Failed { device: None, kind: FailureKind::Refused, message, .. } => {
+            let message = format!("Could not open backing file: {message}");
+            Error::about(slot, FailureKind::Refused, message)
+        }
+        error => error,
+    }
 }
 
 fn layer_file(session: &dyn Session, slot: u8) -> Result<LayerFile, Error> {

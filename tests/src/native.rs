@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use formats::creation::Options;
 use formats::extent;
-use formats::image::{Backing, Role};
+use formats::image::{Backing, Role, check_chain};
 use formats::storage::{StorageError, check_range};
 pub use formats::whole::Disk;
 use formats::whole::Files;
@@ -72,7 +72,7 @@ pub fn open(place: &Place, name: &str, format: Option<&str>) -> Result<Disk, Str
     };
     let backing = image.description().backing.map(underneath).transpose()?;
     if let Some(backing) = &backing {
-        let checked = image.check_backing(&backing.image.description());
+        let checked = check_chain(image.as_ref(), backing.image.as_ref());
         checked.map_err(|error| error.to_string())?;
     }
     Ok(Disk { image, files, backing: backing.map(Box::new) })

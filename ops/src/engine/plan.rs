@@ -32,7 +32,7 @@ const SHORT_ZEROS: u64 = 64 << 10;
 pub struct Rules {
     /// Pieces begin and end with multiples of this, in bytes, or with the disk.
     pub alignment: u64,
-    /// Leave out what the image on top does not have.
+    /// Leave out what the images underneath may have, and not the one on top.
     pub only_top: bool,
     /// Take zeros for data.
     pub keep_zeros: bool,
@@ -110,7 +110,11 @@ pub struct Unit {
 #[derive(Debug)]
 pub struct Planner<'a> {
     disks: &'a [Disk<'a>],
+    /// What is underneath where it is copied to, if that counts.
+    underneath: Option<&'a Disk<'a>>,
     rules: Rules,
+    /// Where the first piece starts, in bytes.
+    start: u64,
     /// Where the next piece starts, and where the last one ends, in bytes.
     position: u64,
     end: u64,
@@ -122,13 +126,20 @@ impl<'a> Planner<'a> {
     /// Cuts a range of the disks, of which all is there.
     #[must_use]
     pub fn new(disks: &'a [Disk<'a>], start: u64, end: u64, rules: Rules) -> Self {
-        Self { disks, rules, position: start, end, pending: None }
+        Self { disks, underneath: None, rules, start, position: start, end, pending: None }
+    }
+
+    /// The same planner, for a copy on top of another disk: what is left out of the disks
+    /// and shares a unit with something that is not comes from that one.
+    #[must_use]
+    pub fn on_top_of(self, underneath: Option<&'a Disk<'a>>) -> Self {
+        Self { underneath, ..self }
     }
 
     /// A file as its log has changed it, by its slot.
     #[must_use]
     pub fn replayed(&self, slot: u8) -> Option<Rc<dyn Storage>> {
-        self.disks.iter().find_map(|disk| disk.replayed(slot))
+        self.disks.iter().chain(self.underneath).find_map(|disk| disk.replayed(slot))
     }
 
     /// The next piece, if there is one.
@@ -172,10 +183,19 @@ impl<'a> Planner<'a> {
         let mut position = offset;
         let mut limit = goal;
         while position < limit {
-            let span = self.span(position)?;
+            let mut span = self.span(position)?;
             let is_enough = self.align_up(position) == position && position > offset;
-            if self.kind(&span) != Kind::Data && span.length >= SHORT_ZEROS && is_enough {
+            let enough = match self.kind(&span) {
+                Kind::Data => u64::MAX,
+                Kind::Zero => SHORT_ZEROS,
+                // What is not copied does not take room.
+                Kind::Underneath => self.rules.alignment,
+            };
+            if span.length >= enough && is_enough {
                 break;
+            }
+            if self.kind(&span) == Kind::Underneath {
+                span = self.beneath(position, span)?;
             }
             // A unit is not taken apart, so that it is decompressed once.
             if let Stored::Compressed(_, unit) = span.stored {
@@ -190,6 +210,16 @@ impl<'a> Planner<'a> {
         self.position = position;
         let length = position - offset;
         Ok(Piece { offset, length, content: PieceContent::Data(plan) })
+    }
+
+    /// What takes the place of a span that is left out, where it cannot be.
+    fn beneath(&self, position: u64, span: Span) -> Result<Span, Error> {
+        let Some(disk) = self.underneath else { return Ok(span) };
+        let offset = position - self.start;
+        match disk.size().checked_sub(offset).filter(|left| *left > 0) {
+            Some(left) => disk.span(offset, span.length.min(left)),
+            None => Ok(Span { stored: Stored::Nowhere(None), ..span }),
+        }
     }
 
     /// How the disks are stored at a position.
@@ -214,9 +244,9 @@ impl<'a> Planner<'a> {
     }
 
     fn kind(&self, span: &Span) -> Kind {
-        let is_top = span.depth == 0 && !matches!(span.stored, Stored::Nowhere(_));
         match span.stored {
-            _ if self.rules.only_top && !is_top => Kind::Underneath,
+            // Where nothing is underneath, what the image on top does not have is zeros.
+            _ if self.rules.only_top && span.depth > 0 => Kind::Underneath,
             Stored::Nowhere(_) | Stored::Zero(_) | Stored::Hole(..) if !self.rules.keep_zeros => {
                 Kind::Zero
             }

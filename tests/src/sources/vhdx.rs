@@ -1,6 +1,7 @@
 //! VHDX images. qemu-img reads neither differencing disks nor large sectors, and replays
 //! no log of an image that it only reads, so that raw images say what is on those.
 
+use formats::guid::Guid;
 use formats::vhdx::sample::{Change, Log, Vhdx};
 
 use super::Source;
@@ -183,11 +184,26 @@ pub const SOURCES: &[Source] = &[
                 pairs.for_each(|(_, value)| *value = value.replace("parent", "bottom"));
                 Vhdx { block_size: 8 << 20, ..disk }.bytes()
             }),
-            Step::Write(FILE, || Vhdx { block_size: 2 << 20, ..child(512, top()) }.bytes()),
+            Step::Write(FILE, || {
+                let disk = Vhdx::differencing(&child(512, middle()));
+                Vhdx { block_size: 2 << 20, content: top(), ..disk }.bytes()
+            }),
             Step::Write("a.raw", || raw(512, &[bottom(), middle(), top()])),
         ],
     )
     .like("a.raw"),
+    Source::new(
+        "on top of a disk that has changed",
+        FILE,
+        &[
+            Step::Write("parent.vhdx", || {
+                let data_write_id = Guid::from_bytes([7; 16]);
+                Vhdx { data_write_id, ..parent(512) }.bytes()
+            }),
+            Step::Write(FILE, || child(512, top()).bytes()),
+        ],
+    )
+    .refused("the image underneath has the id"),
     Source::new(
         "a log with data",
         FILE,

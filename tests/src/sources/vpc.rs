@@ -2,7 +2,7 @@
 //! dynamic ones, so that raw images say what is on them.
 
 use formats::guid::Guid;
-use formats::vpc::sample::{Parent, Vhd};
+use formats::vpc::sample::{PARENT_ID, Parent, Vhd};
 
 use super::Source;
 use crate::images::Step;
@@ -51,11 +51,18 @@ fn raw(contents: &[Content]) -> Vec<u8> {
 
 /// A disk on top of one that is called `name`.
 fn child(name: &str, block_size: u32, content: Content) -> Vec<u8> {
-    let parent = Parent { relative: Some(format!(r".\{name}")), ..Parent::default() };
-    let id = Guid::from_bytes([block_size.to_be_bytes()[1]; 16]);
-    let vhd = Vhd::differencing(SIZE as u64, parent);
-    Vhd { block_size, id, content, ..vhd }.bytes()
+    on_top_of(name, PARENT_ID, block_size, content)
 }
+
+/// The same, with the id of that disk.
+fn on_top_of(name: &str, id: Guid, block_size: u32, content: Content) -> Vec<u8> {
+    let parent = Parent { id, relative: Some(format!(r".\{name}")), ..Parent::default() };
+    let vhd = Vhd::differencing(SIZE as u64, parent);
+    Vhd { block_size, id: CHILD_ID, content, ..vhd }.bytes()
+}
+
+/// The id of disks on top of others.
+const CHILD_ID: Guid = Guid::from_bytes(*b"disk in between\0");
 
 /// A disk at the bottom.
 fn parent(vhd: Vhd) -> Vec<u8> {
@@ -143,11 +150,20 @@ pub const SOURCES: &[Source] = &[
         &[
             Step::Write("bottom.vhd", || parent(Vhd::dynamic(SIZE as u64))),
             Step::Write("middle.vhd", || child("bottom.vhd", 2 << 20, middle())),
-            Step::Write(FILE, || child("middle.vhd", 512 << 10, top())),
+            Step::Write(FILE, || on_top_of("middle.vhd", CHILD_ID, 512 << 10, top())),
             Step::Write("a.raw", || raw(&[bottom(), middle(), top()])),
         ],
     )
     .like("a.raw"),
+    Source::new(
+        "on top of another disk",
+        FILE,
+        &[
+            Step::Write("parent.vhd", || parent(Vhd::dynamic(SIZE as u64))),
+            Step::Write(FILE, || on_top_of("parent.vhd", CHILD_ID, 2 << 20, top())),
+        ],
+    )
+    .refused("but 6b736964-6920-206e-6265-747765656e00 is expected"),
     Source::new(
         "nothing on top",
         FILE,

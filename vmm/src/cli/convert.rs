@@ -1,14 +1,17 @@
 //! `exuvia convert`.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
-use abi::convert::{Range, Request, State};
+use abi::convert::{Range, Request, Setting, State, Value};
 use abi::reply::Reply;
 use abi::request::Operation;
 use abi::source::{Snapshot, SnapshotName};
+use abi::text::Text;
 
 use super::Program;
+use super::backing::{self, Backing};
 use super::image::ImageArgs;
 use super::machine::MachineArgs;
 use super::source::{MAX_DEPTH, Named, explain};
@@ -39,6 +42,17 @@ pub struct Args {
     /// Options of the new image; `-o help` lists them.
     #[arg(short = 'o', long = "options", value_name = "NAME=VALUE,…")]
     options: Vec<String>,
+
+    /// Put the new image on top of this one, and copy only what the image on top of the
+    /// chain has.
+    #[arg(short = 'B', long = "backing", visible_alias = "target-backing")]
+    #[arg(value_name = "FILENAME", allow_hyphen_values = true)]
+    backing: Option<OsString>,
+
+    /// The format of that image.
+    #[arg(short = 'F', long, visible_alias = "target-backing-format", value_name = "FMT")]
+    #[arg(allow_hyphen_values = true)]
+    backing_format: Option<String>,
 
     /// How the new image is written: none, writeback, writethrough, directsync, unsafe.
     #[arg(short = 't', long = "cache", value_name = "CACHE", default_value = "unsafe")]
@@ -97,6 +111,7 @@ const EXAMPLES: &str = "Examples:
   exuvia convert -O raw disk.qcow2 disk.img
   exuvia convert -p -O qcow2 -o cluster_size=128k disk.vmdk disk.qcow2
   exuvia convert -l before-update -O raw disk.qcow2 old.img
+  exuvia convert -O qcow2 -B base.qcow2 -F qcow2 top.vmdk top.qcow2
 
 Exit code: 0 if the image was made, 1 if not.";
 
@@ -125,6 +140,10 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
     for options in &arguments.options {
         settings.parse(format, options)?;
     }
+    if !arguments.no_create {
+        let (backing, backing_format) = (&arguments.backing, &arguments.backing_format);
+        settings.set_backing(format, backing.as_deref(), backing_format.as_deref())?;
+    }
     let cache = Cache::from_name(&arguments.cache);
     let cache = cache.ok_or_else(|| format!("Invalid cache option: {}", arguments.cache))?;
     if Cache::from_name(&arguments.source_cache).is_none() {
@@ -137,6 +156,24 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
     let opened: Result<Vec<_>, String> =
         names.iter().map(|name| Named::open(&arguments.image, name)).collect();
     let (named, mut files): (Vec<Named>, Vec<HostFile>) = opened?.into_iter().unzip();
+
+    if let Some(complaint) = backing::complaint(&backing::Wish {
+        is_set: arguments.backing.is_some() || settings.text("backing_file").is_some(),
+        settings: &settings,
+        sources: files.len(),
+        target_is_zero: arguments.target_is_zero,
+        hash: arguments.hash.is_some(),
+    }) {
+        return Err(complaint);
+    }
+    let backing = match arguments.no_create {
+        true => None,
+        false => Backing::open(target_name, format, &settings)?,
+    };
+    let read = files.iter().chain(backing.as_ref().map(|backing| &backing.file));
+    if let Some(complaint) = backing::overwritten(target_name, format, read) {
+        return Err(complaint);
+    }
 
     let snapshot = arguments.snapshot.as_deref().map(snapshot).transpose()?;
     let sources = (FIRST_FILE_SLOT..).zip(&named);
@@ -156,10 +193,22 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         State::Used | State::Zeroed => error,
     })?;
     files.extend(new_files);
+    let source = backing.map(|backing| {
+        let slot = FIRST_FILE_SLOT + u8::try_from(files.len()).unwrap_or(u8::MAX);
+        files.push(backing.file);
+        backing.named.source(slot, None)
+    });
+    let backing_slot = source.as_ref().map(|source| source.slot);
+    let mut target = new_image.request(&wanted, source);
+    if let Some(name) = arguments.backing.as_ref().filter(|_| arguments.no_create) {
+        // It is said of an image that is there, so that nothing else is copied.
+        let value = Value::Text(Text::truncated(name.as_bytes()));
+        target.options.push(Setting { name: Text::from("backing_file"), value });
+    }
 
     let request = Request {
         sources,
-        target: new_image.request(&wanted, None),
+        target,
         range: Range::ALL,
         sparse,
         progress: arguments.progress.is_some() && !arguments.quiet,
@@ -189,6 +238,7 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         Err(NotDone::NoMachine(message)) => Err(message),
         Err(NotDone::Failed(error)) => Err(new_image
             .explain(&error, format)
+            .or_else(|| backing::explain(&error, backing_slot?, &new_image.said))
             .unwrap_or_else(|| explain(&error, &named, FIRST_FILE_SLOT))),
     };
     progress.end(result.is_ok());

@@ -5,9 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitCode;
 
 use abi::convert::{CreateRequest, State, Value};
-use abi::info::Format;
 use abi::request::Operation;
-use abi::text::Text;
 
 use super::image::ImageArgs;
 use super::machine::MachineArgs;
@@ -126,7 +124,8 @@ fn create(
         }
         (first, second) => first.or(second),
     };
-    set_backing(arguments, format, &mut settings).map_err(about)?;
+    let (backing, backing_format) = (&arguments.backing, &arguments.backing_format);
+    settings.set_backing(format, backing.as_deref(), backing_format.as_deref()).map_err(about)?;
     let backing = Backing::of(name, &settings, arguments.backing_unsafe).map_err(about)?;
     let size = match &backing {
         Some(backing) => Some(backing.check(program, &arguments.machine, size).map_err(about)?),
@@ -174,23 +173,6 @@ fn image_size(text: &OsStr) -> Result<u64, String> {
             format!("Invalid image size specified. Must be between 0 and {}.", i64::MAX)
         }
     })
-}
-
-/// Takes over what `-b` and `-F` say.
-fn set_backing(arguments: &Args, format: Format, settings: &mut Settings) -> Result<(), String> {
-    let name = format.name();
-    let text = |bytes: &[u8]| Value::Text(Text::truncated(bytes));
-    if let Some(backing) = &arguments.backing {
-        settings
-            .set(format, "backing_file", text(backing.as_bytes()))
-            .map_err(|_| format!("Backing file not supported for file format '{name}'"))?;
-    }
-    if let Some(backing_format) = &arguments.backing_format {
-        settings
-            .set(format, "backing_fmt", text(backing_format.as_bytes()))
-            .map_err(|_| format!("Backing file format not supported for file format '{name}'"))?;
-    }
-    Ok(())
 }
 
 /// The image underneath, as the user named it. No rule says where it may lie.

@@ -9,7 +9,7 @@ use abi::request::Operation;
 
 use super::image::ImageArgs;
 use super::machine::MachineArgs;
-use super::source::{MAX_DEPTH, Named, explain};
+use super::source::{MAX_DEPTH, Named, explain_chain};
 use super::{Program, usage};
 use crate::info::{Collector, Node, text};
 use crate::output::json::pretty;
@@ -21,7 +21,8 @@ use crate::run::{FIRST_FILE_SLOT, Job, Outcome};
 /// Show what an image is: its format, its size, what it refers to.
 ///
 /// Only the file that is named is opened. With --backing-chain, files that the
-/// image refers to are opened as well, if they lie in its folder or below.
+/// image refers to are opened as well, if they lie in its folder or below, or where
+/// --allow-references says.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -95,7 +96,7 @@ fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<
     let image = machine.image().map_err(|error| on_one_line(&error))?;
     let prepared = started.elapsed();
     let backend = machine.backend(program).map_err(|error| on_one_line(&error))?;
-    let references = References::of([&file]);
+    let references = References::new(machine.references.policy());
     let mut collector = Collector::new(references);
     let job = Job {
         image: &image,
@@ -112,7 +113,7 @@ fn describe(program: &Program, arguments: &Args, name: &OsString) -> Result<Vec<
     let named = [named];
     let outcome = backend
         .run(job, &mut collector)
-        .map_err(|error| explain(&error, &named, FIRST_FILE_SLOT))?;
+        .map_err(|error| explain_chain(&error, &named, FIRST_FILE_SLOT))?;
     let [named] = named;
 
     let images = collector.into_images();

@@ -1,4 +1,5 @@
-//! Flags of our own: about the machine that an image is taken apart in.
+//! Flags of our own: about the machine that an image is taken apart in, and what it gets
+//! to see.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use abi::layout;
 use abi::wire;
 
 use super::Program;
+use super::references::ReferenceArgs;
 use crate::backend::{Backend, BackendError, Choice};
 use crate::guest_image::{GuestImage, ImageError};
 use crate::run::Budget;
@@ -39,6 +41,10 @@ pub struct MachineArgs {
     /// for the machines of QEMU.
     #[arg(long, value_name = "SOCKET", hide_short_help = true)]
     pub gdb: Option<PathBuf>,
+
+    /// What the guest may ask for.
+    #[command(flatten)]
+    pub references: ReferenceArgs,
 }
 
 /// How much memory a machine can have, in MiB.

@@ -8,6 +8,7 @@
 //! that make no sense), [`machine`] (flags of our own), [`image`] (flags that
 //! name an image), then a file for each command: [`info`].
 
+pub mod backing;
 pub mod compare;
 pub mod convert;
 pub mod create;
@@ -15,6 +16,7 @@ pub mod image;
 pub mod info;
 pub mod machine;
 pub mod map;
+pub mod references;
 pub mod source;
 pub mod target;
 pub mod usage;

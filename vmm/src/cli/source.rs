@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 use abi::info::{self, Format};
-use abi::reply::Reply;
+use abi::reply::{Failure, Reply};
 use abi::request::Operation;
 use abi::source::{Snapshot, Source};
 use abi::text::Text;
@@ -124,37 +124,80 @@ fn known_format(name: &ImageName) -> Result<Option<Format>, String> {
     }
 }
 
-/// A failure to do something with images, in qemu-img's words. The first files are
-/// those of the images that the user named.
+/// A failure to do something with disks, in qemu-img's words. The first files are those
+/// of the images that the user named.
 #[must_use]
 pub fn explain(error: &RunError, named: &[Named], first_slot: u8) -> String {
-    match error {
-        RunError::Failed { failure, files } => {
-            let message = for_terminal(failure.message.as_bytes());
-            let Some(slot) = failure.device else {
-                return message;
-            };
-            // An image is called as the user did; others have a name of their own.
-            let index = slot.checked_sub(first_slot).map(usize::from);
-            let image = index.and_then(|index| named.get(index));
-            let (said, shown) = match image {
-                Some(named) => (named.said.clone(), for_terminal(&named.name.shown)),
-                None => {
-                    let name = file_in_slot(files, slot).map(HostFile::shown_name);
-                    let name = name.unwrap_or_default();
-                    (name.clone(), name)
-                }
-            };
-            if failure.is_bare {
-                // qemu puts the name before the system's word, and qemu-img
-                // before what it hears from qemu.
-                return format!("Could not open '{said}': Could not open '{shown}': {message}");
-            }
-            format!("Could not open '{said}': {message}")
+    let RunError::Failed { failure, files } = error else {
+        return explain_otherwise(error, named);
+    };
+    let file = failure.device.and_then(|slot| file_in_slot(files, slot));
+    let origin = file.map(HostFile::origin);
+    let index = failure.device.and_then(|slot| slot.checked_sub(first_slot)).map(usize::from);
+    let itself = index.and_then(|index| named.get(index));
+    let image = itself.or_else(|| named.iter().find(|it| Some(it.name.path.as_path()) == origin));
+    match image {
+        Some(image) => {
+            let shown = itself.map(|named| for_terminal(&named.name.shown));
+            let reason = reason(failure, files, shown);
+            format!("Could not open '{}': {reason}", image.said)
         }
-        other => match named.first() {
-            Some(named) => format!("Could not open '{}': {}", named.said, on_one_line(other)),
-            None => on_one_line(other),
-        },
+        None => explain_chain(error, named, first_slot),
+    }
+}
+
+/// The same where every image of a chain is opened by itself.
+#[must_use]
+pub fn explain_chain(error: &RunError, named: &[Named], first_slot: u8) -> String {
+    let RunError::Failed { failure, files } = error else {
+        return explain_otherwise(error, named);
+    };
+    let message = for_terminal(failure.message.as_bytes());
+    let Some(slot) = failure.device else {
+        return message;
+    };
+    // An image is called as the user did; others have a name of their own.
+    let index = slot.checked_sub(first_slot).map(usize::from);
+    let image = index.and_then(|index| named.get(index));
+    let (said, shown) = match image {
+        Some(named) => (named.said.clone(), for_terminal(&named.name.shown)),
+        None => {
+            let name = file_in_slot(files, slot).map(HostFile::shown_name);
+            let name = name.unwrap_or_default();
+            (name.clone(), name)
+        }
+    };
+    if failure.is_bare {
+        // qemu puts the name before the system's word, and qemu-img
+        // before what it hears from qemu.
+        return format!("Could not open '{said}': Could not open '{shown}': {message}");
+    }
+    format!("Could not open '{said}': {message}")
+}
+
+/// Why an image cannot be opened, if the failure is about its file or about one that it
+/// led to. `shown` is the name of the file, if it has another than its own.
+#[must_use]
+pub fn reason(failure: &Failure, files: &[HostFile], shown: Option<String>) -> String {
+    let message = for_terminal(failure.message.as_bytes());
+    let Some(file) = failure.device.and_then(|slot| file_in_slot(files, slot)) else {
+        return message;
+    };
+    let underneath = UNDERNEATH.repeat(file.depth());
+    if failure.is_bare {
+        let shown = shown.unwrap_or_else(|| file.shown_name());
+        return format!("{underneath}Could not open '{shown}': {message}");
+    }
+    format!("{underneath}{message}")
+}
+
+/// What qemu says before it says why an image underneath cannot be opened.
+pub const UNDERNEATH: &str = "Could not open backing file: ";
+
+/// A failure that is about no file.
+fn explain_otherwise(error: &RunError, named: &[Named]) -> String {
+    match named.first() {
+        Some(named) => format!("Could not open '{}': {}", named.said, on_one_line(error)),
+        None => on_one_line(error),
     }
 }

@@ -72,8 +72,7 @@ pub fn make(
     let image = machine.image().map_err(|error| NotDone::NoMachine(on_one_line(&error)))?;
     let backend = machine.backend(program);
     let backend = backend.map_err(|error| NotDone::NoMachine(on_one_line(&error)))?;
-    let inputs = files.iter().filter(|file| file.output().is_none());
-    let references = References::of(inputs);
+    let references = References::new(machine.references.policy());
     let names = Names(files.iter().map(HostFile::shown_name).collect());
     let job = Job {
         image: &image,
@@ -111,7 +110,7 @@ impl Listener for Watcher<'_, '_> {
     }
 
     fn open(&mut self, reference: &Reference, from: &HostFile) -> Result<HostFile, String> {
-        let file = self.references.open(reference, from)?;
+        let file = self.references.open(reference, from).map_err(|error| error.to_string())?;
         self.names.0.push(file.shown_name());
         Ok(file)
     }

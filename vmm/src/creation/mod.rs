@@ -7,6 +7,9 @@
 pub mod number;
 pub mod table;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use abi::convert::{Setting, Value};
 use abi::info::Format;
 use abi::text::Text;
@@ -60,6 +63,31 @@ impl Settings {
     pub fn set(&mut self, format: Format, name: &str, value: Value) -> Result<(), NoSuchOption> {
         let description = known(format).find(|it| it.name == name).ok_or(NoSuchOption)?;
         self.put(description, value);
+        Ok(())
+    }
+
+    /// Sets the image underneath and its format, as `-b`, `-B` and `-F` do.
+    ///
+    /// # Errors
+    ///
+    /// In qemu-img's words, if images of this format have none.
+    pub fn set_backing(
+        &mut self,
+        format: Format,
+        backing: Option<&OsStr>,
+        backing_format: Option<&str>,
+    ) -> Result<(), String> {
+        let name = format.name();
+        let text = |bytes: &[u8]| Value::Text(Text::truncated(bytes));
+        if let Some(backing) = backing {
+            self.set(format, "backing_file", text(backing.as_bytes()))
+                .map_err(|_| format!("Backing file not supported for file format '{name}'"))?;
+        }
+        if let Some(backing_format) = backing_format {
+            self.set(format, "backing_fmt", text(backing_format.as_bytes())).map_err(|_| {
+                format!("Backing file format not supported for file format '{name}'")
+            })?;
+        }
         Ok(())
     }
 

@@ -36,6 +36,8 @@ pub struct HostFile {
     output: Option<Arc<Output>>,
     /// The images over it in the chain.
     above: Vec<Identity>,
+    /// The name of the image that led to it, as the user gave it, if it is not this one.
+    origin: Option<PathBuf>,
 }
 
 /// How many ranges of data a guest is told of if it cannot ask. The request has room for
@@ -126,6 +128,7 @@ impl HostFile {
             is_device,
             output: None,
             above: Vec::new(),
+            origin: None,
         })
     }
 
@@ -135,13 +138,33 @@ impl HostFile {
         Self { output: Some(Arc::new(output)), ..self }
     }
 
-    /// Notes that another image lies over this one in a chain. Says whether that makes
-    /// sense: no image lies over itself.
+    /// The same file as a part of an image.
     #[must_use]
-    pub fn set_above(&mut self, image: &Self) -> bool {
-        self.above.clone_from(&image.above);
-        self.above.push(image.identity);
-        !self.above.contains(&self.identity)
+    pub fn part_of(self, image: &Self) -> Self {
+        let origin = Some(image.origin().to_owned());
+        Self { above: image.above.clone(), origin, ..self }
+    }
+
+    /// The same file as the image underneath another, if that makes sense: no image lies
+    /// over itself.
+    #[must_use]
+    pub fn underneath(self, image: &Self) -> Option<Self> {
+        let mut file = self.part_of(image);
+        file.above.push(image.identity);
+        (!file.above.contains(&file.identity)).then_some(file)
+    }
+
+    /// How many images are over it in the chain, or over the image that it is a part of.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.above.len()
+    }
+
+    /// The name that the user gave to the image that led to this file. It is this file's
+    /// if he named it himself.
+    #[must_use]
+    pub fn origin(&self) -> &Path {
+        self.origin.as_deref().unwrap_or(&self.path)
     }
 
     /// What may be done to the file, if it is written to.
@@ -208,6 +231,13 @@ impl HostFile {
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.identity
+    }
+
+    /// Whether it is the file that has a name now.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        let metadata = std::fs::metadata(path);
+        metadata.is_ok_and(|it| self.identity == Identity { device: it.dev(), inode: it.ino() })
     }
 
     /// What another process does to the file that a reader should not be exposed

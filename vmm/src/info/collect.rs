@@ -1,10 +1,14 @@
 //! Replies become descriptions.
 
-use abi::info::{self, Child, Content, Image, Part};
-use abi::reply::{Reference, Reply};
+use std::os::unix::ffi::OsStrExt;
 
+use abi::info::{self, Child, Content, Image, Part};
+use abi::reply::{Reference, ReferenceRole, Reply};
+
+use crate::file_name;
 use crate::host_file::HostFile;
-use crate::references::References;
+use crate::output::escape::for_terminal;
+use crate::references::{NotOpened, References};
 use crate::run::Listener;
 
 /// An image as the guest described it.
@@ -74,7 +78,17 @@ impl Listener for Collector {
     }
 
     fn open(&mut self, reference: &Reference, from: &HostFile) -> Result<HostFile, String> {
-        self.references.open(reference, from)
+        self.references.open(reference, from).map_err(|error| match error {
+            // What is underneath is an image of its own here, so that qemu-img says its
+            // name twice.
+            NotOpened::Failed(error) if reference.role == ReferenceRole::Backing => {
+                let path = reference.path.as_bytes();
+                let full = file_name::full(from.path().as_os_str().as_bytes(), path);
+                let shown = for_terminal(&full.unwrap_or_default());
+                format!("Could not open '{shown}': {error}")
+            }
+            error => error.to_string(),
+        })
     }
 }
 

@@ -30,9 +30,12 @@ pub enum Accelerator {
     Tcg,
 }
 
-/// The machine: no ACPI, which also means the small and silent firmware, and no
-/// devices but those that are asked for.
-const MACHINE: &str = "microvm,acpi=off,pic=off,pit=off,rtc=off,ioapic2=on,x-option-roms=off";
+/// The machine: no devices but those that are asked for. It has ACPI only because it has
+/// no second interrupt controller without it, and so no more than 8 devices.
+const MACHINE: &str = "microvm,acpi=on,pic=off,pit=off,rtc=off,ioapic2=on,x-option-roms=off";
+
+/// The small and silent firmware, which such a machine has by itself without ACPI.
+const FIRMWARE: &str = "qboot.rom";
 
 /// What QEMU may do to the host: nothing that it does not need once it runs.
 const SANDBOX: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
@@ -130,7 +133,7 @@ impl Qemu {
             // callers that limit the address space do not give it.
             Accelerator::Tcg => ("tcg,tb-size=64", "max"),
         };
-        arguments.add(["-M", MACHINE, "-accel", accelerator, "-cpu", processor]);
+        arguments.add(["-M", MACHINE, "-bios", FIRMWARE, "-accel", accelerator, "-cpu", processor]);
         arguments.add(["-m", &format!("{}K", job.memory_end >> 10)]);
         arguments.add(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
         arguments.add(["-sandbox", SANDBOX]);

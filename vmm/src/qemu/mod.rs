@@ -24,6 +24,7 @@ pub use self::command::Accelerator;
 use self::command::{MAX_DEVICES, hand_over};
 use self::stream::{Conversation, Said};
 use crate::host_file::HostFile;
+use crate::output::escape::for_terminal;
 use crate::run::{
     CONSOLE_SLOT, End, FIRST_FILE_SLOT, GuestError, Job, Listener, Outcome, RunError, SerialLog,
     file_in_slot,
@@ -248,7 +249,11 @@ fn attach(files: &mut Vec<HostFile>, reference: &Reference, listener: &mut dyn L
         return Answer::Refused("no such file refers to another".into());
     };
     let Some(slot) = next_slot(files) else {
-        return Answer::Refused(format!("QEMU takes no more than {MAX_DEVICES} devices"));
+        let shown = for_terminal(reference.path.as_bytes());
+        let limit = MAX_DEVICES - FIRST_FILE_SLOT;
+        return Answer::Refused(format!(
+            "Could not open '{shown}': QEMU's machine takes no more than {limit} files"
+        ));
     };
     match listener.open(reference, from) {
         Ok(file) => plug(files, slot, file),
