@@ -51,9 +51,9 @@ pub struct NewImage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Parts {
     None,
+    Whole,
     Flat,
-    FlatParts,
-    SparseParts,
+    Sparse,
 }
 
 impl Parts {
@@ -61,18 +61,18 @@ impl Parts {
     fn of(wanted: &Wanted<'_>) -> Self {
         match wanted.settings.text("subformat") {
             _ if wanted.format != Format::Vmdk => Self::None,
-            Some(b"monolithicFlat") => Self::Flat,
-            Some(b"twoGbMaxExtentFlat") => Self::FlatParts,
-            Some(b"twoGbMaxExtentSparse") => Self::SparseParts,
+            Some(b"monolithicFlat") => Self::Whole,
+            Some(b"twoGbMaxExtentFlat") => Self::Flat,
+            Some(b"twoGbMaxExtentSparse") => Self::Sparse,
             _ => Self::None,
         }
     }
 
     fn has(self, part: Part) -> bool {
         let kind = match part {
-            Part::Flat => Self::Flat,
-            Part::FlatPart(_) => Self::FlatParts,
-            Part::SparsePart(_) => Self::SparseParts,
+            Part::Flat => Self::Whole,
+            Part::FlatPart(_) => Self::Flat,
+            Part::SparsePart(_) => Self::Sparse,
         };
         self == kind
     }
