@@ -109,7 +109,7 @@ fn the_disk_on_top_of_a_chain_is_what_qemu_img_says() {
 fn data_of(map: &str) -> Vec<(u64, bool)> {
     let number = |line: &str, name: &str| -> u64 {
         let rest = line.split(name).nth(1).unwrap_or_default();
-        let digits = rest.split(|it: char| it == ',' || it == '}').next().unwrap_or_default();
+        let digits = rest.split([',', '}']).next().unwrap_or_default();
         digits.trim().parse().unwrap()
     };
     let mut sectors = Vec::new();
