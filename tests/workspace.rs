@@ -85,6 +85,8 @@ fn unsafe_code_stays_where_it_belongs() {
         let text = std::fs::read_to_string(&file).unwrap();
         for (number, line) in (1..).zip(text.lines()) {
             let code = line.split("//").next().unwrap();
+            // What is between quotation marks is text: qemu has a cache mode of this name.
+            let code: String = code.split('"').step_by(2).collect();
             let is_unsafe = code.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
             assert!(
                 !is_unsafe.into_iter().any(|word| word == "unsafe"),

@@ -42,4 +42,4 @@ pub mod wire;
 /// It leads every request; a guest that finds another version refuses to run.
 /// The image is embedded in the host program, so the two differ only when
 /// somebody pairs them by hand (`exuvia --guest-image`).
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

@@ -230,6 +230,11 @@ impl<'a> Disk<'a> {
                 unit.length = unit.length.min(file.length.saturating_sub(spot.offset));
                 Ok((length, Stored::Compressed(spot.slot, unit)))
             }
+            // A log may make a file longer than it is.
+            Content::Data(place) if place.file == File::Replayed => {
+                let (_, spot) = layer.spot(place)?;
+                Ok((length, Stored::Data(spot)))
+            }
             Content::Data(place) => {
                 let (file, spot) = layer.spot(place)?;
                 let holes = self.holes(layer, file, place.file)?;

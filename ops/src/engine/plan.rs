@@ -311,7 +311,11 @@ impl Plan {
             }
             Stored::Compressed(slot, compressed) => {
                 let spot = Spot { slot, offset: compressed.place.offset };
-                let (fetch, skip) = self.fetch(spot, compressed.length);
+                // Of a unit that lies behind the end of its file, nothing can be made.
+                let (fetch, skip) = match compressed.length {
+                    0 => (usize::MAX, 0),
+                    length => self.fetch(spot, length),
+                };
                 let unit = Some(Unit {
                     codec: compressed.codec,
                     length: compressed.length,

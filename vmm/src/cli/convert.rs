@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use abi::convert::{Range, Request, Setting, State, Value};
+use abi::info::Format;
 use abi::reply::Reply;
 use abi::request::Operation;
 use abi::source::{Snapshot, SnapshotName};
@@ -70,9 +71,9 @@ pub struct Args {
     #[arg(short = 'l', long, value_name = "SNAPSHOT")]
     snapshot: Option<String>,
 
-    /// How many zeros in a row are left out; 0 stores them all.
-    #[arg(short = 'S', long = "sparse-size", value_name = "SIZE", default_value = "4k")]
-    sparse: String,
+    /// How many zeros in a row are left out, 4k if you do not say; 0 stores them all.
+    #[arg(short = 'S', long = "sparse-size", value_name = "SIZE", allow_hyphen_values = true)]
+    sparse: Option<String>,
 
     /// Write into an image that is there.
     #[arg(short = 'n', long = "no-create")]
@@ -81,6 +82,20 @@ pub struct Args {
     /// The image that is there holds nothing but zeros.
     #[arg(long)]
     target_is_zero: bool,
+
+    /// How many pieces are on their way at a time, 1 to 16. It changes nothing: there are
+    /// always several.
+    #[arg(short = 'm', long = "parallel", value_name = "NUMBER", allow_hyphen_values = true)]
+    parallel: Option<String>,
+
+    /// Allow pieces to be written out of order. It changes nothing: they never have to
+    /// wait for each other.
+    #[arg(short = 'W', long = "oob")]
+    out_of_order: bool,
+
+    /// Let the file system copy. It changes nothing: zeros are found all the same.
+    #[arg(short = 'C', long = "copy-range-offloading")]
+    copy_range: bool,
 
     /// Show how far it has come.
     #[arg(short = 'p', long = "progress", value_name = "json", num_args = 0..=1)]
@@ -115,6 +130,38 @@ const EXAMPLES: &str = "Examples:
 
 Exit code: 0 if the image was made, 1 if not.";
 
+/// The most that -m takes.
+const MAX_PARALLEL: u64 = 16;
+
+/// What is wrong with flags that go against each other, or have no sensible value.
+fn complaint(arguments: &Args) -> Option<String> {
+    if arguments.copy_range && arguments.compress {
+        return Some("Cannot enable copy offloading when -c is used".to_owned());
+    }
+    if arguments.copy_range && arguments.sparse.is_some() {
+        return Some("Cannot enable copy offloading when -S is used".to_owned());
+    }
+    if arguments.copy_range && arguments.salvage {
+        return Some("Cannot use copy offloading in salvaging mode".to_owned());
+    }
+    if arguments.no_create && !arguments.options.is_empty() {
+        return Some("-o has no effect when skipping image creation".to_owned());
+    }
+    if arguments.target_is_zero && !arguments.no_create {
+        return Some("--target-is-zero requires use of -n flag".to_owned());
+    }
+    let parallel = arguments.parallel.as_deref().map(str::parse);
+    let is_good = |number: &Result<u64, _>| {
+        number.as_ref().is_ok_and(|number| (1..=MAX_PARALLEL).contains(number))
+    };
+    parallel.filter(|number| !is_good(number)).map(|_: Result<u64, std::num::ParseIntError>| {
+        format!(
+            "Invalid number of coroutines. Allowed number of coroutines is between 1 and \
+             {MAX_PARALLEL}"
+        )
+    })
+}
+
 /// The largest size that -S takes, in bytes.
 const MAX_SPARSE: u64 = 16 << 20;
 
@@ -127,8 +174,18 @@ pub fn run(program: &Program, arguments: &Args) -> ExitCode {
 }
 
 fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
+    if let Some(complaint) = complaint(arguments) {
+        return Err(complaint);
+    }
     let format = target::format(arguments.output_format.as_deref().unwrap_or("raw"))?;
-    let sparse = sparse_size(&arguments.sparse)?;
+    if arguments.no_create && format != Format::Raw {
+        return Err(format!(
+            "Writing into a {} image that is there is not supported; have a new one made, \
+             without -n",
+            format.name()
+        ));
+    }
+    let sparse = sparse_size(arguments.sparse.as_deref().unwrap_or("4k"))?;
     let Some((target_name, names)) = arguments.names.split_last().filter(|(_, it)| !it.is_empty())
     else {
         return Err("Must specify image file name".to_owned());

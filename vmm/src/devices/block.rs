@@ -167,7 +167,12 @@ impl Block {
         let output = self.output()?;
         let mut offset = Self::start(request.sector, request.size(), output.end())?;
         for slice in &request.data {
-            let written = volatile_io::write_all_at(self.file.as_fd(), slice, offset);
+            let mut written = volatile_io::write_all_at(self.file.as_fd(), slice, offset);
+            // A disk may have larger sectors than the guest knows.
+            let is_unfit = |error: &std::io::Error| error.raw_os_error() == Some(libc::EINVAL);
+            if written.as_ref().is_err_and(is_unfit) && self.file.use_cache() {
+                written = volatile_io::write_all_at(self.file.as_fd(), slice, offset);
+            }
             written.map_err(|error| failed(output, error))?;
             offset += slice.len() as u64;
         }

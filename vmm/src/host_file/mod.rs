@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use abi::device::{Block, Device, Holes, Kind, Wiring};
 use abi::holes::Ranges;
-use rustix::fs::SeekFrom as Seeking;
+use rustix::fs::{OFlags, SeekFrom as Seeking};
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -257,6 +257,22 @@ impl HostFile {
     #[must_use]
     pub fn is_device(&self) -> bool {
         self.is_device
+    }
+
+    /// Whether reads and writes go past the host's cache.
+    #[must_use]
+    pub fn is_direct(&self) -> bool {
+        rustix::fs::fcntl_getfl(self.as_fd()).is_ok_and(|flags| flags.contains(OFlags::DIRECT))
+    }
+
+    /// Has them go through the cache from now on. Says whether they went past it before.
+    #[must_use]
+    pub fn use_cache(&self) -> bool {
+        let Ok(flags) = rustix::fs::fcntl_getfl(self.as_fd()) else {
+            return false;
+        };
+        let changed = rustix::fs::fcntl_setfl(self.as_fd(), flags - OFlags::DIRECT);
+        flags.contains(OFlags::DIRECT) && changed.is_ok()
     }
 
     /// The open file.

@@ -106,13 +106,17 @@ impl Arguments {
         let descriptor = self.inherit(file.as_fd().try_clone_to_owned()?);
         let driver = if file.is_device() { "host_device" } else { "file" };
         let set = u32::from(slot);
-        let read_only = if file.output().is_some() { "off" } else { "on" };
+        let switch = |on| if on { "on" } else { "off" };
+        let read_only = switch(file.output().is_none());
+        // QEMU looks for a descriptor that is open in this way.
+        let direct = switch(file.is_direct());
         self.add(["-add-fd", &format!("fd={descriptor},set={set}")]);
         self.add([
             "-blockdev",
             &format!(
                 "driver={driver},node-name=file{slot},filename=/dev/fdset/{set},\
-                 read-only={read_only},locking=off,discard=unmap"
+                 read-only={read_only},locking=off,discard=unmap,\
+                 cache.direct={direct}"
             ),
         ]);
         self.add([
