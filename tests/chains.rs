@@ -159,9 +159,11 @@ fn a_copy_on_top_of_another_image_has_the_disk_that_qemu_img_makes() {
             let mut random = Random(0x1234_5678_9abc_def1 ^ (seed << 8) ^ depth);
             let source = chain(&place, &mut random, "raw", depth);
             let top = depth.to_string();
-            // The image that it is put on has something else on it, and another size.
-            place.must("qemu-img", &["create", "-q", "-f", "qcow2", "base", "1100K"]);
-            random.write(&place, "qcow2", "base", 2200);
+            // The image that it is put on has something else on it. If it were longer,
+            // qemu-img would let it show where the source has zeros.
+            let below = (depth - 1).to_string();
+            place.must("qemu-img", &["convert", "-O", "qcow2", &below, "base"]);
+            random.write(&place, "qcow2", "base", 1500);
             let backing = ["-f", source, "-B", "base", "-F", "qcow2", &top];
             let arguments = [&["convert"][..], target, &backing].concat();
             place.must("qemu-img", &[&arguments[..], &["expected"]].concat());

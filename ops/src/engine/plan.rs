@@ -185,13 +185,14 @@ impl<'a> Planner<'a> {
         while position < limit {
             let mut span = self.span(position)?;
             let is_enough = self.align_up(position) == position && position > offset;
-            let enough = match self.kind(&span) {
-                Kind::Data => u64::MAX,
-                Kind::Zero => SHORT_ZEROS,
-                // What is not copied does not take room.
-                Kind::Underneath => self.rules.alignment,
-            };
-            if span.length >= enough && is_enough {
+            let ends_here = is_enough
+                && match self.kind(&span) {
+                    Kind::Data => false,
+                    Kind::Zero => span.length >= SHORT_ZEROS,
+                    // What is not copied does not take room.
+                    Kind::Underneath => self.is_left_out(position)?,
+                };
+            if ends_here {
                 break;
             }
             if self.kind(&span) == Kind::Underneath {
@@ -210,6 +211,20 @@ impl<'a> Planner<'a> {
         self.position = position;
         let length = position - offset;
         Ok(Piece { offset, length, content: PieceContent::Data(plan) })
+    }
+
+    /// Whether all of the unit that starts at a position is left out.
+    fn is_left_out(&mut self, position: u64) -> Result<bool, Error> {
+        let end = self.align_up(position + 1);
+        let mut position = position;
+        while position < end {
+            let span = self.span(position)?;
+            if self.kind(&span) != Kind::Underneath {
+                return Ok(false);
+            }
+            position += span.length;
+        }
+        Ok(true)
     }
 
     /// What takes the place of a span that is left out, where it cannot be.
