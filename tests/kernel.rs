@@ -29,7 +29,7 @@ fn expectation(test: SelfTest) -> Result<(), &'static str> {
             Err("guest fault: write to 0xa00000 (constants), which is forbidden")
         }
         SelfTest::ExecuteData => {
-            Err("guest fault: execution of 0x1a00000 (heap), which is forbidden")
+            Err("guest fault: execution of 0x3600000 (heap), which is forbidden")
         }
         SelfTest::ReadSupervisor => {
             Err("guest fault: read of 0x400000 (supervisor constants), which is forbidden")

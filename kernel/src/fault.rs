@@ -114,7 +114,7 @@ mod tests {
             ),
             (
                 fault(14, 0x15, layout::HEAP.start),
-                "execution of 0x1a00000 (heap), which is forbidden, instruction at 0x800123",
+                "execution of 0x3600000 (heap), which is forbidden, instruction at 0x800123",
             ),
             (
                 fault(14, 6, layout::STACK.start - 8),
