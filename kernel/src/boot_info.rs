@@ -179,23 +179,23 @@ mod tests {
     #[test]
     fn the_heap_ends_where_memory_ends() {
         let request = module(layout::REQUEST, 100);
-        let info = boot(&[request], &[ram(0, 64 * MIB)]).unwrap();
-        assert_eq!(info.heap(), layout::HEAP.start..64 * MIB);
+        let info = boot(&[request], &[ram(0, 96 * MIB)]).unwrap();
+        assert_eq!(info.heap(), layout::HEAP.start..96 * MIB);
     }
 
     #[test]
     fn the_heap_ends_at_a_request_above_it() {
-        let request = module(63 * MIB + 1234, 100);
-        let info = boot(&[request], &[ram(0, 64 * MIB)]).unwrap();
-        assert_eq!(info.heap().end, 63 * MIB, "rounded down to a page");
+        let request = module(95 * MIB + 1234, 100);
+        let info = boot(&[request], &[ram(0, 96 * MIB)]).unwrap();
+        assert_eq!(info.heap().end, 95 * MIB, "rounded down to a page");
     }
 
     #[test]
     fn only_memory_counts_and_only_where_the_heap_starts() {
         let reserved = MemoryRange { kind: 2, ..ram(0, 1 << 40) };
-        let map = [reserved, ram(0, MIB), ram(MIB, 39 * MIB), ram(1 << 32, MIB), ram(0, 0)];
+        let map = [reserved, ram(0, MIB), ram(MIB, 79 * MIB), ram(1 << 32, MIB), ram(0, 0)];
         let info = boot(&[module(layout::REQUEST, 1)], &map).unwrap();
-        assert_eq!(info.heap().end, 40 * MIB);
+        assert_eq!(info.heap().end, 80 * MIB);
     }
 
     #[test]
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_an_error() {
-        let map = [ram(0, 64 * MIB)];
+        let map = [ram(0, 96 * MIB)];
         let cases = [
             (boot(&[], &map), BootError::NoRequest),
             (boot(&[module(layout::REQUEST, 0)], &map), BootError::NoRequest),
