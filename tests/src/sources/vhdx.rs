@@ -203,7 +203,10 @@ pub const SOURCES: &[Source] = &[
             Step::Write(FILE, || child(512, top()).bytes()),
         ],
     )
-    .refused("the image underneath has the id"),
+    .refused(
+        "the image underneath has the id 07070707-0707-0707-0707-070707070707, but \
+             12345678-dada-4444-7468-652064617461 is expected",
+    ),
     Source::new(
         "a log with data",
         FILE,

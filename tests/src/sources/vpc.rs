@@ -163,7 +163,10 @@ pub const SOURCES: &[Source] = &[
             Step::Write(FILE, || on_top_of("parent.vhd", CHILD_ID, 2 << 20, top())),
         ],
     )
-    .refused("but 6b736964-6920-206e-6265-747765656e00 is expected"),
+    .refused(
+        "the image underneath has the id 76543210-6170-6572-6e74-277320696400, but \
+             6b736964-6920-206e-6265-747765656e00 is expected",
+    ),
     Source::new(
         "nothing on top",
         FILE,
