@@ -21,12 +21,15 @@ const fn tool(program: &'static str, package: &'static str) -> Tool {
 }
 
 /// What the tests run. The two of QEMU must come from one suite.
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 9] = [
     tool("qemu-img", "qemu-utils"),
     tool("qemu-io", "qemu-utils"),
     tool("qemu-system-x86_64", "qemu-system-x86"),
     tool("cryptsetup", "cryptsetup-bin"),
+    tool("bzip2", "bzip2"),
+    tool("python3", "python3"),
     tool("xorriso", "xorriso"),
+    tool("zstd", "zstd"),
     tool("sfdisk", "fdisk"),
 ];
 
