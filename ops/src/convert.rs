@@ -4,11 +4,11 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use abi::convert::{CreateRequest, Progress, Request, State, Target, Value};
+use abi::convert::{CreateRequest, Progress, Range, Request, Setting, State, Target, Value};
 use abi::reply::Reply;
 use formats::creation::{self, Options};
 use formats::extent::{File, Place};
-use formats::{Creation, Writer};
+use formats::{Creation, Format, Writer};
 use sha2::{Digest, Sha256};
 
 use crate::disk::Disk;
@@ -27,12 +27,20 @@ use crate::transfer::Transfers;
 pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     let open = |source| Disk::open(session, source, request.max_depth);
     let disks = request.sources.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let whole: u64 = disks.iter().map(Disk::size).fold(0, u64::saturating_add);
-    let start = request.range.start.min(whole);
-    let end = start.saturating_add(request.range.length).min(whole);
+    let Range { start, length, to, size } = request.range;
+    if start > size_of_all(&disks) {
+        session.reply(Reply::NothingThere)?;
+    }
+    let mut disks = part(disks, start, length);
+    if to > 0 {
+        disks.insert(0, Disk::zeros(session, to));
+    }
+    let end = size_of_all(&disks).min(size.unwrap_or(u64::MAX));
 
     let target = &request.target;
-    let mut writer = begin(target, end - start, session)?;
+    let size = size.unwrap_or(end).checked_next_multiple_of(SECTOR);
+    let size = size.ok_or_else(|| Error::request("the disk is too large"))?;
+    let mut writer = begin(target, size, session)?;
     let slots = reserve(target, writer.as_ref(), session)?;
     let has_backing = target.options.iter().any(|it| it.name.as_bytes() == b"backing_file");
     let unit = writer.unit();
@@ -41,23 +49,18 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
         only_top: has_backing,
         keep_zeros: request.sparse == 0 || request.hash,
     };
-    let total = if request.progress { stored_bytes(&disks, start, end, rules)? } else { 0 };
+    let total = if request.progress { stored_bytes(&disks, end, rules)? } else { 0 };
 
     let mut sink = Sink::new(session, slots, target.state != State::New);
-    let mut copier = Copier {
-        writer: writer.as_mut(),
-        start,
-        sparse: usize::try_from(request.sparse).unwrap_or(usize::MAX),
-        unit: if has_backing { usize::try_from(unit).unwrap_or(usize::MAX) } else { 1 },
-        zeros: match target.state {
-            _ if has_backing => Zeros::Hide,
-            State::New | State::Zeroed => Zeros::AreThere,
-            State::Used => Zeros::Write,
-        },
-        hash: request.hash.then(Sha256::new),
-        progress: request.progress.then_some(Progress { done: 0, total }),
-    };
-    let planner = Planner::new(&disks, start, end, rules);
+    let sparse = usize::try_from(request.sparse).unwrap_or(usize::MAX);
+    let progress = request.progress.then_some(Progress { done: 0, total });
+    let mut copier = Copier::new(writer.as_mut(), target.state, sparse, progress);
+    copier.hash = request.hash.then(Sha256::new);
+    if has_backing {
+        copier.unit = usize::try_from(unit).unwrap_or(usize::MAX);
+        copier.zeros = Zeros::Hide;
+    }
+    let planner = Planner::new(&disks, 0, end, rules);
     Pipeline::new(session, planner, request.salvage).run(&mut copier, &mut sink)?;
     let hash = copier.hash.take();
     let failed = |error: formats::Error| open::failure(target.slot, &error);
@@ -84,24 +87,34 @@ pub fn create<T: Transfers>(request: &CreateRequest, session: &T) -> Result<(), 
 }
 
 /// The unit of disks in bytes.
-const SECTOR: u64 = 512;
+pub(crate) const SECTOR: u64 = 512;
+
+/// The size of disks, one behind the other, in bytes.
+fn size_of_all(disks: &[Disk<'_>]) -> u64 {
+    disks.iter().map(Disk::size).fold(0, u64::saturating_add)
+}
+
+/// A part of disks, one behind the other. What goes beyond them is left out.
+fn part(disks: Vec<Disk<'_>>, start: u64, length: u64) -> Vec<Disk<'_>> {
+    let (mut start, mut left) = (start, length);
+    let parts = disks.into_iter().map(|disk| {
+        let size = disk.size();
+        let part = disk.part(start, left);
+        start = start.saturating_sub(size);
+        left -= part.size();
+        part
+    });
+    parts.collect()
+}
 
 /// Begins to make an image with a disk of this size in bytes.
-fn begin(target: &Target, size: u64, session: &dyn Session) -> Result<Box<dyn Writer>, Error> {
-    let format = formats::by_name(target.format.name());
-    let format = format.ok_or_else(|| Error::request("the format is not known"))?;
-    let mut options = Options::default();
-    for setting in &target.options {
-        let name = core::str::from_utf8(setting.name.as_bytes()).unwrap_or_default();
-        options.set(
-            name,
-            match &setting.value {
-                Value::Flag(flag) => creation::Value::Flag(*flag),
-                Value::Number(number) => creation::Value::Number(*number),
-                Value::Text(text) => creation::Value::Text(text.as_bytes().to_vec()),
-            },
-        );
-    }
+pub(crate) fn begin(
+    target: &Target,
+    size: u64,
+    session: &dyn Session,
+) -> Result<Box<dyn Writer>, Error> {
+    let format = format(target.format)?;
+    let options = options(&target.options);
     let backing = target.backing.as_ref();
     let backing = backing.map(|source| Link::from(source).open(session)).transpose()?;
     let backing_format = backing.as_ref().map(|backing| backing.format.name());
@@ -119,6 +132,29 @@ fn begin(target: &Target, size: u64, session: &dyn Session) -> Result<Box<dyn Wr
     format.create(&creation).map_err(|error| open::failure(target.slot, &error))
 }
 
+/// The format with the name of another crate's.
+pub(crate) fn format(format: abi::info::Format) -> Result<&'static dyn Format, Error> {
+    let format = formats::by_name(format.name());
+    format.ok_or_else(|| Error::request("the format is not known"))
+}
+
+/// Options in the words of formats.
+pub(crate) fn options(settings: &[Setting]) -> Options {
+    let mut options = Options::default();
+    for setting in settings {
+        let name = core::str::from_utf8(setting.name.as_bytes()).unwrap_or_default();
+        options.set(
+            name,
+            match &setting.value {
+                Value::Flag(flag) => creation::Value::Flag(*flag),
+                Value::Number(number) => creation::Value::Number(*number),
+                Value::Text(text) => creation::Value::Text(text.as_bytes().to_vec()),
+            },
+        );
+    }
+    options
+}
+
 /// Makes room in the files of an image. Returns their slots.
 fn reserve<T: Transfers>(
     target: &Target,
@@ -130,16 +166,22 @@ fn reserve<T: Transfers>(
     let mut slots = Vec::new();
     for (file, slot) in core::iter::once((File::Own, target.slot)).chain(others) {
         if target.state == State::New {
-            session.reserve(slot, writer.longest(file))?;
+            reserve_file(slot, writer.longest(file), session)?;
         }
         slots.push(slot);
     }
     Ok(slots)
 }
 
+/// Makes room in a file for a length in bytes. What is written are whole sectors, also
+/// where it ends inside of one.
+pub(crate) fn reserve_file<T: Transfers>(slot: u8, length: u64, session: &T) -> Result<(), Error> {
+    session.reserve(slot, length.checked_next_multiple_of(SECTOR).unwrap_or(u64::MAX))
+}
+
 /// How many bytes of the disks are going to be read.
-fn stored_bytes(disks: &[Disk<'_>], start: u64, end: u64, rules: Rules) -> Result<u64, Error> {
-    let mut planner = Planner::new(disks, start, end, rules);
+pub(crate) fn stored_bytes(disks: &[Disk<'_>], end: u64, rules: Rules) -> Result<u64, Error> {
+    let mut planner = Planner::new(disks, 0, end, rules);
     let mut total = 0;
     while let Some(piece) = planner.next()? {
         if matches!(piece.content, PieceContent::Data(_)) {
@@ -161,10 +203,8 @@ enum Zeros {
 }
 
 /// Gives pieces to a writer.
-struct Copier<'a> {
+pub(crate) struct Copier<'a> {
     writer: &'a mut dyn Writer,
-    /// Where on the disks the new one starts, in bytes.
-    start: u64,
     sparse: usize,
     unit: usize,
     zeros: Zeros,
@@ -174,7 +214,7 @@ struct Copier<'a> {
 
 impl<T: Transfers> Consumer<T> for Copier<'_> {
     fn take(&mut self, piece: Filled<T::Buffer>, sink: &mut Sink<'_, T>) -> Result<(), Error> {
-        let offset = piece.offset - self.start;
+        let offset = piece.offset;
         match piece.content {
             FilledContent::Zero => self.zero(offset, piece.length, sink),
             FilledContent::Underneath => Ok(()),
@@ -186,7 +226,20 @@ impl<T: Transfers> Consumer<T> for Copier<'_> {
     }
 }
 
-impl Copier<'_> {
+impl<'a> Copier<'a> {
+    /// For an image with nothing underneath, which leaves out so many zeros in a row.
+    pub(crate) fn new(
+        writer: &'a mut dyn Writer,
+        state: State,
+        sparse: usize,
+        progress: Option<Progress>,
+    ) -> Self {
+        let zeros = match state {
+            State::New | State::Zeroed => Zeros::AreThere,
+            State::Used => Zeros::Write,
+        };
+        Self { writer, sparse, unit: 1, zeros, hash: None, progress }
+    }
     /// Stores what is not zeros of a buffer.
     fn data<T: Transfers>(
         &mut self,

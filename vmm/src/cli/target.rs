@@ -10,8 +10,9 @@ use abi::source::Source;
 use abi::text::Text;
 
 use crate::creation::{Settings, table};
-use crate::host_file::HostFile;
+use crate::host_file::{HostFile, Identity, OpenError};
 use crate::output::escape::for_terminal;
+use crate::reasons::reason;
 use crate::run::{Outcome, RunError, file_in_slot};
 use crate::target_file::{Cache, TargetFile};
 
@@ -81,6 +82,43 @@ impl NewImage {
         };
         let file_name = path.file_name().unwrap_or_default().as_bytes().to_vec();
         Ok((Self { said, file_name, file, slot, state }, host_file))
+    }
+
+    /// Makes the file for a new image, which goes into a slot.
+    ///
+    /// # Errors
+    ///
+    /// A message for the user, if it cannot be written, or is one of the files that are
+    /// read.
+    pub fn create(
+        name: &OsStr,
+        cache: Cache,
+        slot: u8,
+        sources: &[HostFile],
+    ) -> Result<(Self, HostFile), String> {
+        let path = Path::new(name);
+        let said = for_terminal(name.as_bytes());
+        let about = |reason: String| format!("{said}: error while creating output image: {reason}");
+        let is_source = |identity| sources.iter().any(|source| source.identity() == identity);
+        if Identity::of(path).is_some_and(is_source) {
+            return Err(about("it is the file that is read".to_owned()));
+        }
+        let created = TargetFile::create(path, cache);
+        let (file, host_file, is_empty) = created.map_err(|error| match error {
+            OpenError::System { source, .. } => {
+                about(format!("Could not create '{said}': {}", reason(&source)))
+            }
+            error @ OpenError::NotRegular { .. } => about(error.to_string()),
+        })?;
+        let state = if is_empty { State::New } else { State::Used };
+        let file_name = path.file_name().unwrap_or_default().as_bytes().to_vec();
+        Ok((Self { said, file_name, file, slot, state }, host_file))
+    }
+
+    /// What the file holds before.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
     }
 
     /// The image in the words of a request.

@@ -6,7 +6,7 @@
 pub mod output;
 pub mod queries;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -47,6 +47,18 @@ const MAX_LISTED: usize = 1000;
 pub struct Identity {
     device: u64,
     inode: u64,
+}
+
+impl Identity {
+    /// That of the file with a name, if there is one.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|metadata| Self::new(&metadata))
+    }
+
+    fn new(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
 }
 
 /// A file that cannot be opened.
@@ -114,7 +126,7 @@ impl HostFile {
             length,
             // The unit is 512 bytes on every file system.
             allocated: metadata.blocks() * 512,
-            identity: Identity { device: metadata.dev(), inode: metadata.ino() },
+            identity: Identity::new(&metadata),
             is_device,
             output: None,
             above: Vec::new(),
@@ -188,6 +200,15 @@ impl HostFile {
     #[must_use]
     pub fn length(&self) -> u64 {
         self.length
+    }
+
+    /// How much of it can be read, in bytes: a file that is written to gets longer.
+    #[must_use]
+    pub fn readable_length(&self) -> u64 {
+        match (&self.output, self.file.metadata()) {
+            (Some(_), Ok(metadata)) if !self.is_device => metadata.len(),
+            _ => self.length,
+        }
     }
 
     /// The room it takes on disk, in bytes.
