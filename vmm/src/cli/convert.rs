@@ -222,7 +222,7 @@ pub(super) fn snapshot(text: &str) -> Result<Snapshot, String> {
         match part.split_once('=') {
             Some(("snapshot.id", value)) => id = Some(name(value)),
             Some(("snapshot.name", value)) => by_name = Some(name(value)),
-            _ => return Err(format!("Failed in parsing snapshot param '{text}'").into()),
+            _ => return Err(format!("Failed in parsing snapshot param '{text}'")),
         }
     }
     Ok(Snapshot::Exactly { id, name: by_name })
