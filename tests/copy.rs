@@ -23,7 +23,7 @@ fn bytes_are_copied_as_they_are() {
             (&["--length=0"], 0..0),
             (&["--start", "2000000"], 2_000_000..2_000_001),
             (&["--start", "2000001"], 0..0),
-            (&["--length", "1G", "-t", "none"], 0..2_000_001),
+            (&["--length", "1G", "-t", "writeback"], 0..2_000_001),
         ] {
             for verify in [&[][..], &["--verify"]] {
                 let arguments = [&["copy"], arguments, verify, &["a", "b"]].concat();

@@ -7,7 +7,7 @@ use tests::{Machine, Place};
 fn place() -> Place {
     let place = Place::new();
     let mut disk = vec![0; 10 << 20];
-    for start in [0, 300 << 10, 5 << 20, 9 << 20] {
+    for start in [0, 384 << 10, 5 << 20, 9 << 20] {
         // All of the clusters have data, so that no file has holes inside of them.
         disk[start..start + (320 << 10)].fill(7);
     }
@@ -15,7 +15,7 @@ fn place() -> Place {
     let raw = place.file("holes.raw");
     place.write("holes.raw", &[]);
     std::fs::OpenOptions::new().write(true).open(&raw).unwrap().set_len(10 << 20).unwrap();
-    place.patch("holes.raw", 1 << 20, &disk[..640 << 10]);
+    place.patch("holes.raw", 1 << 20, &[7; 640 << 10]);
     place.patch("holes.raw", 7 << 20, &[9; 4096]);
     for format in ["qcow2", "vmdk", "vhdx", "vpc", "vdi", "qed", "parallels", "qcow"] {
         let name = format!("a.{format}");
