@@ -164,7 +164,8 @@ fn other_formats_are_measured_as_convert_makes_them() {
                 let required = format!("required size: {length}\n");
                 assert!(said.starts_with(&required), "{format} of {source}: {said}{required}");
             }
-            place.exuvia(machine, &["create", "-f", format, "made", "1G"]);
+            let made = place.exuvia(machine, &["create", "-f", format, "made", "1G"]);
+            assert!(made.success(), "{made:?}");
             let length = std::fs::metadata(place.file("made")).unwrap().len();
             let said = place.exuvia(machine, &["measure", "-O", format, "--size", "1G"]).stdout;
             assert!(said.starts_with(&format!("required size: {length}\n")), "{format}: {said}");
