@@ -174,6 +174,20 @@ fn what_is_there_is_overwritten_with_zeros_too() {
 }
 
 #[test]
+fn what_follows_in_the_next_sector_is_written_along() {
+    // Each grain takes a part of a sector, and they lie one behind the other.
+    let world = World::with_image(vec![0; 16 << 20]);
+    let target = world.plug(vec![]);
+    let mut request = request(vec![source(0)], target, Format::Vmdk);
+    let value = Value::Text(Text::from("streamOptimized"));
+    request.target.options.push(Setting { name: Text::from("subformat"), value });
+    request.sparse = 0;
+    convert::run(&request, &world).unwrap();
+    assert!(world.file(target).len() > 256 * 512, "there are grains");
+    assert!(world.writes() < 8, "{} requests", world.writes());
+}
+
+#[test]
 fn the_same_request_makes_the_same_bytes() {
     let make = || {
         let world = World::with_image(disk(2_000_896));
