@@ -53,11 +53,14 @@ struct Gather<B> {
 }
 
 impl<B> Gather<B> {
-    /// Whether bytes at a place of a file can be added. Those that start with the sector
-    /// behind the last one can, since what is missing of that is zeros.
-    fn touches(&self, slot: u8, offset: u64) -> bool {
-        let end = self.start + self.filled.next_multiple_of(SECTOR) as u64;
-        self.slot == slot && (self.start..=end).contains(&offset)
+    /// Where its last sector ends. What is missing of that is zeros.
+    fn end(&self) -> u64 {
+        self.start + self.filled.next_multiple_of(SECTOR) as u64
+    }
+
+    /// Whether a place of a file is one that it has bytes for.
+    fn contains(&self, slot: u8, offset: u64) -> bool {
+        self.slot == slot && (self.start..self.end()).contains(&offset)
     }
 }
 
@@ -228,16 +231,23 @@ impl<'a, T: Transfers> Sink<'a, T> {
     fn gather(&mut self, slot: u8, offset: u64, bytes: &[u8]) -> Result<(), Error> {
         let (mut offset, mut rest) = (offset, bytes);
         while !rest.is_empty() {
-            let found = self.gathers.iter().position(|it| it.touches(slot, offset));
+            let inside = self.gathers.iter().position(|it| it.contains(slot, offset));
+            let ends_here = |it: &Gather<T::Buffer>| it.slot == slot && it.end() == offset;
+            let found = inside.or_else(|| self.gathers.iter().position(ends_here));
             let mut gather = match found {
                 Some(index) => self.gathers.remove(index),
                 None => self.new_gather(slot, offset)?,
             };
+            // No sector is in two of them, or the later bytes might be written first.
+            let behind = self.gathers.iter().filter(|it| it.slot == slot && it.start > offset);
+            let limit = behind.map(|it| it.start - gather.start).min();
+            let limit =
+                limit.map_or(GATHER, |limit| usize::try_from(limit).unwrap_or(GATHER).min(GATHER));
             let skip = usize::try_from(offset - gather.start).unwrap_or(GATHER);
             if let Some(gap) = gather.buffer.get_mut(gather.filled..skip) {
                 gap.fill(0);
             }
-            let room = gather.buffer.get_mut(skip..GATHER).unwrap_or_default();
+            let room = gather.buffer.get_mut(skip..limit).unwrap_or_default();
             let (part, behind) = rest.split_at(rest.len().min(room.len()));
             if let Some(target) = room.get_mut(..part.len()) {
                 target.copy_from_slice(part);

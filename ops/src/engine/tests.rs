@@ -10,7 +10,10 @@ use abi::info::Format;
 use abi::reply::Reply;
 use abi::source::Source;
 use abi::text::Text;
+use formats::extent::File;
+use formats::writer::Output;
 
+use crate::engine::Sink;
 use crate::testing::World;
 use crate::{convert, map};
 
@@ -185,6 +188,56 @@ fn what_follows_in_the_next_sector_is_written_along() {
     convert::run(&request, &world).unwrap();
     assert!(world.file(target).len() > 256 * 512, "there are grains");
     assert!(world.writes() < 8, "{} requests", world.writes());
+}
+
+/// Writes as an image with compressed clusters does, in any order: data that goes on where
+/// it ended, the sector of which is written again, and tables in clusters of their own,
+/// some of them more than once.
+#[test]
+fn what_is_written_later_stays() {
+    const CLUSTER: usize = 4096;
+    const CLUSTERS: usize = 30;
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for round in 0..500 {
+        let world = World::with_image(vec![]);
+        let mut sink = Sink::new(&world, vec![0], false);
+        let mut model = vec![0; CLUSTERS * CLUSTER];
+        let (mut free, mut position, mut tables) = (1, 0, Vec::new());
+        while free < CLUSTERS {
+            let value = u8::try_from(random(255) + 1).unwrap();
+            let range = if random(4) > 0 {
+                let most = [60, 2000][random(2)];
+                let length = random(most) + 1;
+                if position % CLUSTER + length > CLUSTER || position == 0 {
+                    position = free * CLUSTER;
+                    free += 1;
+                }
+                model[position..position + length].fill(value);
+                position += length;
+                (position - length) / 512 * 512..position
+            } else {
+                if tables.is_empty() || random(2) == 0 {
+                    tables.push(free);
+                    free += 1;
+                }
+                let table = tables[random(tables.len())] * CLUSTER;
+                model[table..table + CLUSTER].fill(value);
+                table..table + CLUSTER
+            };
+            sink.write(File::Own, range.start as u64, &model[range]).unwrap();
+        }
+        sink.settle().unwrap();
+        let mut file = world.file(0);
+        file.resize(model.len(), 0);
+        let difference = file.iter().zip(&model).position(|(made, wanted)| made != wanted);
+        assert_eq!(difference, None, "round {round}");
+    }
 }
 
 #[test]
