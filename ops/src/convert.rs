@@ -7,6 +7,8 @@ use core::ops::Range;
 
 use abi::convert::{CreateRequest, Progress, Request, Setting, State, Target, Value};
 use abi::reply::{NewFile, Part, Preallocate, Preallocation, Reply};
+use abi::source::Source;
+use abi::text::Text;
 use formats::creation::{self, Options};
 use formats::extent::{File, Place};
 use formats::image::Description;
@@ -84,6 +86,9 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     pipeline.run(&mut copier, &mut sink)?;
     let hash = copier.hash.take();
     finish(target, &slots, writer.as_mut(), &mut sink)?;
+    if size == 0 && target.state == State::New {
+        check_empty(target, session)?;
+    }
     match hash {
         Some(hash) => session.reply(Reply::Digest(hash.finalize().into())),
         None => Ok(()),
@@ -234,6 +239,15 @@ fn finish<T: Transfers>(
     };
     let preallocate = |slot| Reply::Preallocate(Preallocate { slot, how });
     slots.iter().try_for_each(|slot| sink.session().reply(preallocate(*slot)))
+}
+
+/// Opens an image with an empty disk. Not every format can have one: it can be made, but
+/// nobody can open it then.
+fn check_empty(target: &Target, session: &dyn Session) -> Result<(), Error> {
+    let Target { slot, format, .. } = *target;
+    let (format, extension) = (Some(format), Text::default());
+    let source = Source { slot, format, extension, window: None, snapshot: None };
+    Link::from(&source).open(session).map(|_| ())
 }
 
 /// How many bytes of the disks are going to be read.

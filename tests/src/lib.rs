@@ -13,6 +13,7 @@
 //! images, without a machine), `samples.rs` (the makers of images, against qemu),
 //! `measure.rs`, `dd.rs` and `copy.rs` (the commands with these names), `references.rs`
 //! (which other files are opened), `chains.rs` (images on top of each other),
+//! `matrix.rs` (every reader with every writer),
 //! `command_line.rs` (arguments,
 //! errors, exit codes), `machines.rs` (KVM or QEMU).
 
