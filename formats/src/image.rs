@@ -42,10 +42,7 @@ pub trait Image {
     /// # Errors
     ///
     /// If the content cannot be read, or the image is damaged there.
-    fn extent(&self, offset: u64, limit: u64) -> Result<extent::Extent, Error> {
-        let _ = (offset, limit);
-        Err(ContentError::Unreadable.into())
-    }
+    fn extent(&self, offset: u64, limit: u64) -> Result<extent::Extent, Error>;
 
     /// The image's own file as it is with the changes of a log that was not finished,
     /// if there is one. Extents in [`File::Replayed`](extent::File::Replayed) are read
@@ -178,9 +175,6 @@ pub enum ContentError {
         /// The id that it had.
         expected: Guid,
     },
-    /// It is not known how the disk is stored.
-    #[error("the content of this format cannot be read")]
-    Unreadable,
     /// The format has no snapshots.
     #[error("Failed to load snapshot: Operation not supported")]
     NoSnapshots,
