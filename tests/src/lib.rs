@@ -13,7 +13,8 @@
 //! images, without a machine), `samples.rs` (the makers of images, against qemu),
 //! `measure.rs`, `dd.rs` and `copy.rs` (the commands with these names), `references.rs`
 //! (which other files are opened), `chains.rs` (images on top of each other),
-//! `matrix.rs` (every reader with every writer),
+//! `matrix.rs` (every reader with every writer), `callers.rs` (the command lines in
+//! docs/callers.md),
 //! `command_line.rs` (arguments,
 //! errors, exit codes), `machines.rs` (KVM or QEMU).
 

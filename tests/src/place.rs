@@ -104,6 +104,12 @@ impl Place {
         run(&self.qemu_img_that_is_exuvia(), arguments, self.path(), &environment)
     }
 
+    /// A folder with one command: exuvia, under the name of qemu-img.
+    #[must_use]
+    pub fn commands(&self) -> &Path {
+        self.commands.path()
+    }
+
     fn qemu_img_that_is_exuvia(&self) -> PathBuf {
         self.commands.path().join("qemu-img")
     }
