@@ -1,10 +1,12 @@
 //! Units that are compressed here, held against those who read images: zlib, as python3
-//! has it, and the zstd tool.
+//! has it, and the zstd tool; and those of the zstd tool, decompressed here.
 
 use std::path::Path;
 
-use formats::codec::Encoder;
+use formats::codec::{Codec, Decoder, Encoder};
 use formats::writer::Encoding;
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use ruzstd::io::Read;
 use tests::Place;
 use tests::tool::{is_installed, run};
 
@@ -94,4 +96,85 @@ fn zstd_decompresses_units() {
     let expected = compressed(&place, Encoding::Zstandard, false);
     place.must("zstd", &["-d", "-q", "-f", "-o", "result", "--no-check", "units"]);
     assert!(std::fs::read(place.file("result")).unwrap() == expected);
+}
+
+/// Compresses units with the zstd tool. Returns the frames.
+fn frames(place: &Place, units: &[Vec<u8>], options: &[&str]) -> Vec<Vec<u8>> {
+    let names: Vec<String> = (0..units.len()).map(|number| format!("unit{number}")).collect();
+    names.iter().zip(units).for_each(|(name, unit)| place.write(name, unit));
+    let names = names.iter().map(String::as_str);
+    let arguments = ["-q", "-f"].iter().chain(options).copied().chain(names.clone());
+    place.must("zstd", &arguments.collect::<Vec<_>>());
+    names.map(|name| std::fs::read(place.file(&format!("{name}.zst"))).unwrap()).collect()
+}
+
+fn decoded(decoder: &mut Decoder, frame: &[u8], length: usize) -> Option<Vec<u8>> {
+    let mut unit = vec![0; length];
+    decoder.decode(Codec::Zstandard, frame, &mut unit).ok().map(|()| unit)
+}
+
+#[test]
+fn frames_of_zstd_are_decompressed() {
+    if !is_installed("zstd") {
+        eprintln!("skipped: frames_of_zstd_are_decompressed (zstd is not installed)");
+        return;
+    }
+    let (place, units, mut decoder) = (Place::new(), units(), Decoder::default());
+    let mut levels: Vec<Vec<String>> = (1..=19).map(|level| vec![format!("-{level}")]).collect();
+    levels.push(vec!["--ultra".to_owned(), "-22".to_owned()]);
+    levels.push(vec!["--fast=5".to_owned(), "--no-check".to_owned()]);
+    // Blocks that use the codes of those before them.
+    levels.push(vec!["-3".to_owned(), "--target-compressed-block-size=1400".to_owned()]);
+    levels.push(vec!["-19".to_owned(), "--target-compressed-block-size=300".to_owned()]);
+    // Frames that do not say how long they are.
+    levels.push(vec!["-3".to_owned(), "--no-content-size".to_owned()]);
+    for options in levels {
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        for (unit, frame) in units.iter().zip(frames(&place, &units, &options)) {
+            let found = decoded(&mut decoder, &frame, unit.len());
+            assert!(found.as_ref() == Some(unit), "{options:?}");
+        }
+    }
+}
+
+/// What another decoder makes of a frame.
+fn expected(mut frame: &[u8], length: usize) -> Option<Vec<u8>> {
+    let mut decoder = FrameDecoder::new();
+    decoder.init(&mut frame).ok()?;
+    decoder.decode_blocks(&mut frame, BlockDecodingStrategy::All).ok()?;
+    let mut unit = vec![0; length];
+    (decoder.can_collect() == length).then(|| decoder.read_exact(&mut unit).ok())??;
+    Some(unit)
+}
+
+#[test]
+fn damaged_frames_are_errors_or_what_another_decoder_makes_of_them() {
+    if !is_installed("zstd") {
+        eprintln!("skipped: damaged_frames_are_errors_or_what_another_decoder_makes_of_them");
+        return;
+    }
+    let (place, mut decoder) = (Place::new(), Decoder::default());
+    let text = &include_bytes!("codecs.rs")[..1500];
+    let units = [text.to_vec(), units()[3][..500].to_vec()];
+    for options in [
+        &["-1", "--no-check"][..],
+        &["-19", "--no-check"],
+        &["-19", "--no-check", "--target-compressed-block-size=300"],
+        &["-3", "--check"],
+    ] {
+        for (unit, frame) in units.iter().zip(frames(&place, &units, options)) {
+            assert!(decoded(&mut decoder, &frame, unit.len()).as_ref() == Some(unit));
+            for length in 0..frame.len() {
+                let found = decoded(&mut decoder, &frame[..length], unit.len());
+                assert_eq!(found, None, "{length}");
+            }
+            for bit in 0..frame.len() * 8 {
+                let mut damaged = frame.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                if let Some(found) = decoded(&mut decoder, &damaged, unit.len()) {
+                    assert!(Some(found) == expected(&damaged, unit.len()), "{options:?} {bit}");
+                }
+            }
+        }
+    }
 }

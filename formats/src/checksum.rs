@@ -31,6 +31,58 @@ pub fn adler32(bytes: &[u8]) -> u32 {
     (high << 16) | low
 }
 
+/// XXH64 without a seed, the one of Zstandard (its specification is in the `doc` folder of
+/// xxHash).
+#[must_use]
+pub fn xxh64(bytes: &[u8]) -> u64 {
+    const PRIMES: [u64; 5] = [
+        0x9e37_79b1_85eb_ca87,
+        0xc2b2_ae3d_27d4_eb4f,
+        0x1656_67b1_9e37_79f9,
+        0x85eb_ca77_c2b2_ae63,
+        0x27d4_eb2f_1656_67c5,
+    ];
+    let [first, second, third, fourth, fifth] = PRIMES;
+    let round = |sum: u64, lane: u64| {
+        sum.wrapping_add(lane.wrapping_mul(second)).rotate_left(31).wrapping_mul(first)
+    };
+    let (stripes, rest) = bytes.as_chunks::<32>();
+    let mut hash = if stripes.is_empty() {
+        fifth
+    } else {
+        let mut sums = [first.wrapping_add(second), second, 0, 0_u64.wrapping_sub(first)];
+        for stripe in stripes {
+            let (lanes, _) = stripe.as_chunks::<8>();
+            for (sum, lane) in sums.iter_mut().zip(lanes) {
+                *sum = round(*sum, u64::from_le_bytes(*lane));
+            }
+        }
+        let rotated = sums.iter().zip([1, 7, 12, 18]);
+        let start = rotated.fold(0_u64, |all, (sum, by)| all.wrapping_add(sum.rotate_left(by)));
+        sums.iter().fold(start, |hash, sum| {
+            (hash ^ round(0, *sum)).wrapping_mul(first).wrapping_add(fourth)
+        })
+    };
+    hash = hash.wrapping_add(bytes.len() as u64);
+    let (lanes, rest) = rest.as_chunks::<8>();
+    for lane in lanes {
+        hash ^= round(0, u64::from_le_bytes(*lane));
+        hash = hash.rotate_left(27).wrapping_mul(first).wrapping_add(fourth);
+    }
+    let (halves, rest) = rest.as_chunks::<4>();
+    for half in halves {
+        hash ^= u64::from(u32::from_le_bytes(*half)).wrapping_mul(first);
+        hash = hash.rotate_left(23).wrapping_mul(second).wrapping_add(third);
+    }
+    for byte in rest {
+        hash ^= u64::from(*byte).wrapping_mul(fifth);
+        hash = hash.rotate_left(11).wrapping_mul(first);
+    }
+    hash = (hash ^ (hash >> 33)).wrapping_mul(second);
+    hash = (hash ^ (hash >> 29)).wrapping_mul(third);
+    hash ^ (hash >> 32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +106,20 @@ mod tests {
         assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
         // The largest sums that there can be: python3 says so.
         assert_eq!(adler32(&[0xff; 100_000]), 0x149a_302c);
+    }
+
+    #[test]
+    fn xxh_64_is_the_one_of_its_specification() {
+        for (bytes, expected) in [
+            (&b""[..], 0xef46_db37_51d8_e999),
+            (b"a", 0xd24e_c4f1_a98c_6e5b),
+            (b"abc", 0x44bc_2cf5_ad77_0999),
+            (b"123456789", 0x8cb8_41db_40e6_ae83),
+            // With stripes, and every kind of rest.
+            (b"The quick brown fox jumps over the lazy dog", 0x0b24_2d36_1fda_71bc),
+        ] {
+            assert_eq!(xxh64(bytes), expected);
+        }
     }
 
     #[test]
