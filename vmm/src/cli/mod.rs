@@ -18,6 +18,7 @@ pub mod machine;
 pub mod map;
 pub mod references;
 pub mod source;
+pub mod suggested;
 pub mod target;
 pub mod usage;
 pub mod watch;
