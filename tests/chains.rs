@@ -178,6 +178,10 @@ fn a_copy_on_top_of_another_image_has_the_disk_that_qemu_img_makes() {
                     let checked = place.qemu_img(&["check", "-f", format, "out"]);
                     assert!(checked.success(), "{what}: {checked:?}");
                 }
+                // What is underneath was not copied.
+                let length = |name| fs::metadata(place.file(name)).unwrap().len();
+                let (made, wanted) = (length("out"), length("expected"));
+                assert!(made <= wanted + (128 << 10), "{what}: {made}, not {wanted}");
                 let info = place.qemu_img(&["info", "out"]).stdout;
                 assert!(info.contains("backing file: base"), "{what}: {info}");
                 fs::remove_file(place.file("out")).unwrap();

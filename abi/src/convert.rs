@@ -29,18 +29,23 @@ pub struct Request {
     pub max_depth: u32,
 }
 
-/// A part of a disk, in bytes. What goes beyond the disk is left out.
+/// A part of a disk, in bytes, and where it goes. What goes beyond one of the disks is left
+/// out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
     /// Where it starts.
     pub start: u64,
     /// How long it is.
     pub length: u64,
+    /// Where on the new disk it goes.
+    pub to: u64,
+    /// The size of the new disk; it ends with the part if missing.
+    pub size: Option<u64>,
 }
 
 impl Range {
     /// All of a disk.
-    pub const ALL: Self = Self { start: 0, length: u64::MAX };
+    pub const ALL: Self = Self { start: 0, length: u64::MAX, to: 0, size: None };
 }
 
 /// An image to be made, without content.

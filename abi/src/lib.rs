@@ -13,7 +13,8 @@
 //!
 //! Reading order: [`layout`] (guest-physical addresses), [`processor`] and
 //! [`pvh`] (how the guest is started), [`port`], [`device`] (what is plugged in where), [`request`], [`reply`],
-//! [`source`] (which image), [`info`], [`map`], [`convert`] and [`compare`] (the vocabulary of operations),
+//! [`source`] (which image), [`info`], [`map`], [`convert`], [`compare`], [`measure`] and [`copy`] (the
+//! vocabulary of operations),
 //! [`wire`] (bytes).
 
 #![no_std]
@@ -23,11 +24,13 @@ extern crate alloc;
 
 pub mod compare;
 pub mod convert;
+pub mod copy;
 pub mod device;
 pub mod holes;
 pub mod info;
 pub mod layout;
 pub mod map;
+pub mod measure;
 pub mod port;
 pub mod processor;
 pub mod pvh;

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::text::{Message, Path};
-use crate::{compare, convert, info, map};
+use crate::{compare, convert, info, map, measure};
 
 /// One message from the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,10 @@ pub enum Reply {
     Map(map::Reply),
     /// What a comparison has found.
     Compare(compare::Finding),
+    /// How large an image gets.
+    Measure(measure::Reply),
+    /// The part that is to be copied starts behind the end of the disks.
+    NothingThere,
     /// How far the operation has come.
     Progress(convert::Progress),
     /// The SHA-256 of the disk that was copied.

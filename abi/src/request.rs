@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
-use crate::{compare, convert, info, map};
+use crate::{compare, convert, copy, info, map, measure};
 
 /// One request: the guest carries it out and ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,10 @@ pub enum Operation {
     Compare(compare::Request),
     /// Make an image.
     Create(convert::CreateRequest),
+    /// Say how large an image gets.
+    Measure(measure::Request),
+    /// Copy a file as it is.
+    Copy(copy::Request),
     /// Break in a given way; only an image built for testing knows how.
     SelfTest(SelfTest),
 }

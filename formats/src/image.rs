@@ -54,6 +54,11 @@ pub trait Image {
         None
     }
 
+    /// Whether images like this one can have persistent bitmaps, as far as qemu-img knows.
+    fn can_have_bitmaps(&self) -> bool {
+        false
+    }
+
     /// The ids by which images on top of each other know each other, for formats that
     /// have them.
     fn identity(&self) -> Identity {

@@ -19,7 +19,7 @@
 //!
 //! Reading order: [`storage`], [`error`], [`image`] (what an open image can
 //! say), [`extent`] (where the bytes of its disk are), [`writer`] (how images are
-//! made), [`probe`] (which format a file has), [`raw`] (the simplest format),
+//! made), [`measure`](mod@measure) (how large they get), [`probe`] (which format a file has), [`raw`] (the simplest format),
 //! [`vdi`], then any other.
 
 #![no_std]
@@ -43,6 +43,7 @@ pub mod extent;
 pub mod guid;
 pub mod image;
 pub mod luks;
+pub mod measure;
 pub mod parallels;
 pub mod probe;
 pub mod qcow;
@@ -69,10 +70,11 @@ pub mod writer;
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 
-pub use creation::Creation;
+pub use creation::{Creation, Options};
 pub use error::{Error, ErrorKind};
 pub use extent::Extent;
 pub use image::Image;
+pub use measure::{Measure, Ruler};
 pub use probe::{Confidence, Probe};
 pub use storage::Storage;
 pub use writer::Writer;
@@ -101,6 +103,17 @@ pub trait Format: Sync {
     fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
         let _ = creation;
         Err(writer::Refusal::Creation.into())
+    }
+
+    /// What says how large images with these options get, for formats of which qemu-img
+    /// has figures of its own.
+    ///
+    /// # Errors
+    ///
+    /// If there are no such images.
+    fn ruler(&self, options: &Options) -> Result<Option<Box<dyn Ruler>>, Error> {
+        let _ = options;
+        Ok(None)
     }
 }
 

@@ -32,13 +32,29 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
         [Disk::open(session, left, request.max_depth)?],
         [Disk::open(session, right, request.max_depth)?],
     ];
-    let finding = Comparison { request, session, disks: &disks }.run()?;
+    let Request { strict, progress, .. } = *request;
+    let finding = Comparison { strict, progress, session, disks: &disks }.run()?;
     session.reply(Reply::Compare(finding))
+}
+
+/// Where two disks first differ below an offset in bytes, or one cannot be read.
+///
+/// # Errors
+///
+/// If the guest cannot do it.
+pub(crate) fn difference_of<T: Transfers>(
+    session: &T,
+    disks: [Disk<'_>; 2],
+    end: u64,
+) -> Result<Option<Finding>, Error> {
+    let disks = disks.map(|disk| [disk]);
+    Comparison { strict: false, progress: false, session, disks: &disks }.content_mismatch(end)
 }
 
 /// Two disks.
 struct Comparison<'a, T> {
-    request: &'a Request,
+    strict: bool,
+    progress: bool,
     session: &'a T,
     disks: &'a [[Disk<'a>; 1]; 2],
 }
@@ -52,12 +68,12 @@ impl<T: Transfers> Comparison<'_, T> {
     fn run(&self) -> Result<Finding, Error> {
         let sizes = [self.disk(0).size(), self.disk(1).size()];
         let [left, right] = sizes;
-        if self.request.strict && left != right {
+        if self.strict && left != right {
             return Ok(Finding::SizeMismatch);
         }
         let common = left.min(right);
         // How disks are stored matters only as far as their content is the same.
-        let status = if self.request.strict { self.status_mismatch(common)? } else { None };
+        let status = if self.strict { self.status_mismatch(common)? } else { None };
         let end = status.map_or(common, |(offset, _)| offset);
         if let Some(finding) = self.content_mismatch(end)? {
             return Ok(finding);
@@ -171,7 +187,7 @@ impl<T: Transfers> Comparison<'_, T> {
     }
 
     fn report(&self, done: u64, total: u64) -> Result<(), Error> {
-        match self.request.progress {
+        match self.progress {
             true => self.session.reply(Reply::Progress(Progress { done, total })),
             false => Ok(()),
         }

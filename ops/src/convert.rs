@@ -5,13 +5,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use abi::convert::{CreateRequest, Progress, Request, State, Target, Value};
+use abi::convert::{CreateRequest, Progress, Request, Setting, State, Target, Value};
 use abi::reply::{NewFile, Part, Preallocate, Preallocation, Reply};
 use formats::creation::{self, Options};
 use formats::extent::{File, Place};
 use formats::image::Description;
 use formats::writer::{self, OtherFile};
-use formats::{Creation, Writer};
+use formats::{Creation, Format, Writer};
 use sha2::{Digest, Sha256};
 
 use crate::disk::Disk;
@@ -31,15 +31,23 @@ use crate::transfer::Transfers;
 pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     let open = |source| Disk::open(session, source, request.max_depth);
     let disks = request.sources.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let whole: u64 = disks.iter().map(Disk::size).fold(0, u64::saturating_add);
-    let start = request.range.start.min(whole);
-    let end = start.saturating_add(request.range.length).min(whole);
+    let abi::convert::Range { start, length, to, size } = request.range;
+    if start > size_of_all(&disks) {
+        session.reply(Reply::NothingThere)?;
+    }
+    let mut disks = part(disks, start, length);
+    if to > 0 {
+        disks.insert(0, Disk::zeros(session, to));
+    }
+    let end = size_of_all(&disks).min(size.unwrap_or(u64::MAX));
 
     let target = &request.target;
+    let size = size.unwrap_or(end).checked_next_multiple_of(SECTOR);
+    let size = size.ok_or_else(|| Error::request("the disk is too large"))?;
     let underneath = target.backing.as_ref().map(open).transpose()?;
     let backing = underneath.as_ref().and_then(|disk| Some((disk.top()?, disk.format()?)));
     let backing = backing.map(|(image, format)| (image.description(), format));
-    let mut writer = begin(target, end - start, backing)?;
+    let mut writer = begin(target, size, backing)?;
     let slots = open_files(target, writer.as_ref(), session)?;
     let has_backing = target.options.iter().any(|it| it.name.as_bytes() == b"backing_file");
     let unit = writer.unit();
@@ -56,26 +64,22 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     };
     // What is compressed is so as a whole, with what the disks have in it.
     let beneath = underneath.as_ref().filter(|_| compression.is_none());
-    let planner = || Planner::new(&disks, start, end, rules).on_top_of(beneath);
+    let planner = || Planner::new(&disks, 0, end, rules).on_top_of(beneath);
     let total = if request.progress { stored_bytes(planner())? } else { 0 };
 
     let mut sink = Sink::new(session, slots.clone(), target.state != State::New);
-    let mut copier = Copier {
-        writer: writer.as_mut(),
-        start,
-        sparse: to_usize(request.sparse.into()),
-        unit: if has_backing { to_usize(unit) } else { 1 },
-        zeros: match target.state {
-            State::Used => Zeros::Write,
-            _ if has_backing => {
-                let size = underneath.as_ref().map_or(u64::MAX, Disk::size);
-                Zeros::Hide { size: size.checked_next_multiple_of(unit).unwrap_or(u64::MAX) }
-            }
-            State::New | State::Zeroed => Zeros::AreThere,
-        },
-        hash: request.hash.then(Sha256::new),
-        progress: request.progress.then_some(Progress { done: 0, total }),
-    };
+    let progress = request.progress.then_some(Progress { done: 0, total });
+    let sparse = to_usize(request.sparse.into());
+    let mut copier = Copier::new(writer.as_mut(), target.state, sparse, progress);
+    copier.hash = request.hash.then(Sha256::new);
+    if has_backing {
+        copier.unit = to_usize(unit);
+        if target.state != State::Used {
+            let size = underneath.as_ref().map_or(u64::MAX, Disk::size);
+            let size = size.checked_next_multiple_of(unit).unwrap_or(u64::MAX);
+            copier.zeros = Zeros::Hide { size };
+        }
+    }
     let mut pipeline = Pipeline::new(session, planner(), request.salvage).compressing(compression);
     pipeline.run(&mut copier, &mut sink)?;
     let hash = copier.hash.take();
@@ -103,29 +107,35 @@ pub fn create<T: Transfers>(request: &CreateRequest, session: &T) -> Result<(), 
 }
 
 /// The unit of disks in bytes.
-const SECTOR: u64 = 512;
+pub(crate) const SECTOR: u64 = 512;
+
+/// The size of disks, one behind the other, in bytes.
+fn size_of_all(disks: &[Disk<'_>]) -> u64 {
+    disks.iter().map(Disk::size).fold(0, u64::saturating_add)
+}
+
+/// A part of disks, one behind the other. What goes beyond them is left out.
+fn part(disks: Vec<Disk<'_>>, start: u64, length: u64) -> Vec<Disk<'_>> {
+    let (mut start, mut left) = (start, length);
+    let parts = disks.into_iter().map(|disk| {
+        let size = disk.size();
+        let part = disk.part(start, left);
+        start = start.saturating_sub(size);
+        left -= part.size();
+        part
+    });
+    parts.collect()
+}
 
 /// Begins to make an image with a disk of this size in bytes, on top of one that has a
 /// format.
-fn begin(
+pub(crate) fn begin(
     target: &Target,
     size: u64,
     backing: Option<(Description, &str)>,
 ) -> Result<Box<dyn Writer>, Error> {
-    let format = formats::by_name(target.format.name());
-    let format = format.ok_or_else(|| Error::request("the format is not known"))?;
-    let mut options = Options::default();
-    for setting in &target.options {
-        let name = core::str::from_utf8(setting.name.as_bytes()).unwrap_or_default();
-        options.set(
-            name,
-            match &setting.value {
-                Value::Flag(flag) => creation::Value::Flag(*flag),
-                Value::Number(number) => creation::Value::Number(*number),
-                Value::Text(text) => creation::Value::Text(text.as_bytes().to_vec()),
-            },
-        );
-    }
+    let format = format(target.format)?;
+    let options = options(&target.options);
     let creation = Creation {
         size,
         options,
@@ -139,6 +149,35 @@ fn begin(
     format.create(&creation).map_err(|error| open::failure(target.slot, &error))
 }
 
+/// The format with the name of another crate's.
+pub(crate) fn format(format: abi::info::Format) -> Result<&'static dyn Format, Error> {
+    let format = formats::by_name(format.name());
+    format.ok_or_else(|| Error::request("the format is not known"))
+}
+
+/// Options in the words of formats.
+pub(crate) fn options(settings: &[Setting]) -> Options {
+    let mut options = Options::default();
+    for setting in settings {
+        let name = core::str::from_utf8(setting.name.as_bytes()).unwrap_or_default();
+        options.set(
+            name,
+            match &setting.value {
+                Value::Flag(flag) => creation::Value::Flag(*flag),
+                Value::Number(number) => creation::Value::Number(*number),
+                Value::Text(text) => creation::Value::Text(text.as_bytes().to_vec()),
+            },
+        );
+    }
+    options
+}
+
+/// Makes room in a file for a length in bytes. What is written are whole sectors, also
+/// where it ends inside of one.
+pub(crate) fn reserve_file(slot: u8, length: u64, session: &dyn Session) -> Result<(), Error> {
+    session.reserve(slot, length.checked_next_multiple_of(SECTOR).unwrap_or(u64::MAX))
+}
+
 /// Makes room in the files of an image, and makes those that are not there. Returns their
 /// slots.
 fn open_files(
@@ -148,7 +187,7 @@ fn open_files(
 ) -> Result<Vec<u8>, Error> {
     let is_new = target.state == State::New;
     let room = |slot, file| match is_new {
-        true => session.reserve(slot, writer.longest(file)),
+        true => reserve_file(slot, writer.longest(file), session),
         false => Ok(()),
     };
     room(target.slot, File::Own)?;
@@ -198,7 +237,7 @@ fn finish<T: Transfers>(
 }
 
 /// How many bytes of the disks are going to be read.
-fn stored_bytes(mut planner: Planner<'_>) -> Result<u64, Error> {
+pub(crate) fn stored_bytes(mut planner: Planner<'_>) -> Result<u64, Error> {
     let mut total = 0;
     while let Some(piece) = planner.next_piece()? {
         if matches!(piece.content, PieceContent::Data(_)) {
@@ -221,10 +260,8 @@ enum Zeros {
 }
 
 /// Gives pieces to a writer.
-struct Copier<'a> {
+pub(crate) struct Copier<'a> {
     writer: &'a mut dyn Writer,
-    /// Where on the disks the new one starts, in bytes.
-    start: u64,
     sparse: usize,
     unit: usize,
     zeros: Zeros,
@@ -234,7 +271,7 @@ struct Copier<'a> {
 
 impl<T: Transfers> Consumer<T> for Copier<'_> {
     fn take(&mut self, piece: Filled<T::Buffer>, sink: &mut Sink<'_, T>) -> Result<(), Error> {
-        let offset = piece.offset - self.start;
+        let offset = piece.offset;
         match piece.content {
             FilledContent::Zero => self.zero(offset, piece.length, sink),
             FilledContent::Underneath => Ok(()),
@@ -250,7 +287,20 @@ impl<T: Transfers> Consumer<T> for Copier<'_> {
     }
 }
 
-impl Copier<'_> {
+impl<'a> Copier<'a> {
+    /// For an image with nothing underneath, which leaves out so many zeros in a row.
+    pub(crate) fn new(
+        writer: &'a mut dyn Writer,
+        state: State,
+        sparse: usize,
+        progress: Option<Progress>,
+    ) -> Self {
+        let zeros = match state {
+            State::New | State::Zeroed => Zeros::AreThere,
+            State::Used => Zeros::Write,
+        };
+        Self { writer, sparse, unit: 1, zeros, hash: None, progress }
+    }
     /// Stores what is not zeros of a buffer.
     fn data<T: Transfers>(
         &mut self,

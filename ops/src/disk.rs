@@ -23,6 +23,10 @@ use crate::session::{Error, Session};
 pub struct Disk<'a> {
     session: &'a dyn Session,
     layers: Vec<Layer>,
+    /// Where on the disk of the image it starts, in bytes.
+    start: u64,
+    /// Its size in bytes.
+    size: u64,
 }
 
 /// An image of the chain.
@@ -112,17 +116,40 @@ impl<'a> Disk<'a> {
                 slots.map(|slot| layer_file(session, slot)).collect();
             layers.push(Layer::new(opened, files?));
         }
-        let mut disk = Self { session, layers };
+        let mut disk = Self { session, layers, start: 0, size: 0 };
         if let Some(snapshot) = &source.snapshot {
             disk.go_back(snapshot)?;
         }
+        disk.size = disk.layers.first().map_or(0, |layer| layer.size);
         Ok(disk)
+    }
+
+    /// A disk of zeros that is stored nowhere, of a size in bytes.
+    #[must_use]
+    pub fn zeros(session: &'a dyn Session, size: u64) -> Self {
+        Self { session, layers: Vec::new(), start: 0, size }
+    }
+
+    /// A part of the disk, in bytes. What goes beyond the disk is left out.
+    #[must_use]
+    pub fn part(self, start: u64, length: u64) -> Self {
+        let start = start.min(self.size);
+        let size = length.min(self.size - start);
+        Self { start: self.start + start, size, ..self }
+    }
+
+    /// The same disk, with holes of its files taken for data: they are read.
+    #[must_use]
+    pub fn without_holes(self) -> Self {
+        let files = self.layers.iter().flat_map(|layer| &layer.files);
+        files.for_each(|file| file.holes.set(Some(Holes::Hidden)));
+        self
     }
 
     /// The size of the disk in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.layers.first().map_or(0, |layer| layer.size)
+        self.size
     }
 
     /// The slot of the image on top.
@@ -184,6 +211,7 @@ impl<'a> Disk<'a> {
     ///
     /// If an image is damaged there or cannot be read.
     pub fn span(&self, offset: u64, limit: u64) -> Result<Span, Error> {
+        let offset = self.start + offset;
         let mut limit = limit;
         // What lies over a layer, and the place that is set aside there.
         let (mut depth, mut reserved) = (0, None);

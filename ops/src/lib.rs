@@ -8,7 +8,7 @@
 //!
 //! Reading order: [`session`] (the world of an operation), [`open`] and [`cache`] (images),
 //! [`info`]; then [`disk`] (a chain of images is a disk), [`transfer`] and [`engine`] (how
-//! its bytes are moved), [`map`], [`convert`], [`compare`].
+//! its bytes are moved), [`map`], [`convert`], [`compare`], [`measure`](mod@measure), [`copy`].
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -20,10 +20,12 @@ extern crate std;
 pub mod cache;
 pub mod compare;
 pub mod convert;
+pub mod copy;
 pub mod disk;
 pub mod engine;
 pub mod info;
 pub mod map;
+pub mod measure;
 pub mod open;
 pub mod session;
 #[cfg(test)]
@@ -48,6 +50,8 @@ pub fn run<T: Transfers>(operation: &Operation, session: &T) -> Result<(), Error
         Operation::Convert(request) => convert::run(request, session),
         Operation::Compare(request) => compare::run(request, session),
         Operation::Create(request) => convert::create(request, session),
+        Operation::Measure(request) => measure::run(request, session),
+        Operation::Copy(request) => copy::run(request, session),
         Operation::SelfTest(_) => Err(Error::request("this image has no self-tests")),
     }
 }

@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::string::String;
 
 use abi::reply::{NewFile, Reference, Reply};
@@ -26,6 +26,8 @@ pub(crate) struct World {
     /// an order.
     finished: RefCell<VecDeque<Event<Vec<u8>>>>,
     worker: RefCell<Worker>,
+    /// How many requests wrote something.
+    writes: Cell<usize>,
 }
 
 /// A file in memory.
@@ -63,6 +65,11 @@ impl World {
         self.plugged.borrow()[usize::from(slot)].0.borrow().clone()
     }
 
+    /// How many requests wrote something.
+    pub(crate) fn writes(&self) -> usize {
+        self.writes.get()
+    }
+
     /// What was said.
     pub(crate) fn replies(&self) -> Vec<Reply> {
         self.replies.borrow().clone()
@@ -84,6 +91,7 @@ impl World {
                 let mut file = plugged[usize::from(slot)].0.borrow_mut();
                 let start = usize::try_from(offset).unwrap();
                 let end = start + range.len();
+                self.writes.set(self.writes.get() + 1);
                 if file.len() < end {
                     file.resize(end, 0);
                 }

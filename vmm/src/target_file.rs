@@ -129,7 +129,8 @@ impl TargetFile {
     fn new_file(path: &Path, cache: Cache) -> io::Result<(State, File)> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
-        let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+        let nameless = || io::Error::from_raw_os_error(libc::ENOENT);
+        let name = path.file_name().ok_or_else(nameless)?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).mode(MODE);
         for flags in [cache.flags(), 0] {

@@ -40,6 +40,10 @@ impl Image for ParallelsImage {
         Description { virtual_size: self.layout.size, dirty, ..Description::default() }
     }
 
+    fn can_have_bitmaps(&self) -> bool {
+        true
+    }
+
     fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
         self.read_extent(offset, limit)
     }

@@ -110,6 +110,10 @@ impl Image for Qcow2Image {
         }
     }
 
+    fn can_have_bitmaps(&self) -> bool {
+        self.layout.version > MIN_VERSION
+    }
+
     fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
         self.read_extent(offset, limit)
     }

@@ -1,5 +1,7 @@
 //! How large an image gets, before it is made: qemu-img's figures.
 
+pub use crate::measure::Measure;
+
 use super::Qcow2Error;
 use super::bitmap::Entry;
 use super::error::quote;
@@ -8,20 +10,10 @@ use super::layout::{EXTENDED_L2_ENTRY_SIZE, L1_ENTRY_SIZE, L1_TABLE, L2_ENTRY_SI
 use super::writer::clusters::refcount_clusters;
 use super::writer::shape;
 use crate::creation::Options;
+use crate::error::Error;
 use crate::image::Bitmap;
+use crate::measure::{self, Ruler};
 use crate::writer::Preallocation;
-
-/// How large an image gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Measure {
-    /// Bytes that it takes.
-    pub required: u64,
-    /// Bytes that it takes if all of its disk has data.
-    pub fully_allocated: u64,
-    /// Bytes that the bitmaps of the source take besides, if source and image can have
-    /// some.
-    pub bitmaps: Option<u64>,
-}
 
 /// What bitmaps take in an image: their bits, their tables, and their list. Each is added
 /// as it is found.
@@ -144,6 +136,58 @@ pub fn measure(source: &Source, options: &Options) -> Result<Measure, Qcow2Error
         fully_allocated: metadata.saturating_add(disk),
         bitmaps: bitmaps.map(|bitmaps| bitmaps.total()),
     })
+}
+
+/// Says how large images with some options get.
+#[derive(Clone, Debug)]
+pub struct Qcow2Ruler {
+    options: Options,
+    cluster_size: u64,
+    bitmaps: BitmapsSize,
+}
+
+impl Qcow2Ruler {
+    /// For images with these options.
+    ///
+    /// # Errors
+    ///
+    /// If there are no such images.
+    pub fn new(options: &Options) -> Result<Self, Qcow2Error> {
+        let cluster_size = cluster_size(options)?;
+        // What is wrong with the options is said before the source is looked at.
+        measure(&Source::Empty(0), options)?;
+        if options.text("encrypt.format") == Some(b"luks") {
+            // The volume's header would have to be made to know its size.
+            return Err(match options.text("encrypt.key-secret") {
+                None => Qcow2Error::Encrypted,
+                Some(_) => Qcow2Error::EncryptedCreation,
+            });
+        }
+        let bitmaps = BitmapsSize::new(cluster_size);
+        Ok(Self { options: options.clone(), cluster_size, bitmaps })
+    }
+}
+
+impl Ruler for Qcow2Ruler {
+    fn unit(&self) -> Option<u64> {
+        Some(self.cluster_size)
+    }
+
+    fn add_bitmap(&mut self, bitmap: &Bitmap, disk: u64) {
+        self.bitmaps.add(bitmap, disk);
+    }
+
+    fn measure(&self, source: &measure::Source) -> Result<Measure, Error> {
+        let source = match *source {
+            measure::Source::Empty(size) => Source::Empty(size),
+            measure::Source::Image { size, units, can_have_bitmaps } => Source::Image {
+                size,
+                clusters: units,
+                bitmaps: can_have_bitmaps.then_some(self.bitmaps),
+            },
+        };
+        Ok(measure(&source, &self.options)?)
+    }
 }
 
 /// What qemu-img says of a value when an image is measured.

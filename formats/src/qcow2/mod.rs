@@ -39,9 +39,11 @@ use alloc::rc::Rc;
 
 pub use error::Qcow2Error;
 
-use crate::creation::Creation;
+use self::measure::Qcow2Ruler;
+use crate::creation::{Creation, Options};
 use crate::error::Error;
 use crate::image::Image;
+use crate::measure::Ruler;
 use crate::storage::Storage;
 use crate::writer::Writer;
 use crate::{Confidence, Format, Probe};
@@ -68,6 +70,10 @@ impl Format for Qcow2 {
 
     fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
         Ok(Box::new(Qcow2Writer::new(creation)?))
+    }
+
+    fn ruler(&self, options: &Options) -> Result<Option<Box<dyn Ruler>>, Error> {
+        Ok(Some(Box::new(Qcow2Ruler::new(options)?)))
     }
 }
 

@@ -11,10 +11,11 @@ use alloc::string::String;
 
 pub use writer::RawWriter;
 
-use crate::creation::Creation;
+use crate::creation::{Creation, Options};
 use crate::error::{Error, ErrorKind, FormatError};
 use crate::extent::{Content, Extent, File, Place};
 use crate::image::{Description, Holes, Image};
+use crate::measure::{Measure, Ruler, Source};
 use crate::storage::{Part, Storage};
 use crate::writer::Writer;
 use crate::{Confidence, Format, Probe};
@@ -42,6 +43,26 @@ impl Format for Raw {
 
     fn create(&self, creation: &Creation<'_>) -> Result<Box<dyn Writer>, Error> {
         Ok(Box::new(RawWriter::begin(creation)?))
+    }
+
+    fn ruler(&self, _options: &Options) -> Result<Option<Box<dyn Ruler>>, Error> {
+        Ok(Some(Box::new(RawRuler)))
+    }
+}
+
+/// Says how large raw images get: all of the disk counts, holes or not.
+#[derive(Clone, Copy, Debug)]
+struct RawRuler;
+
+impl Ruler for RawRuler {
+    fn unit(&self) -> Option<u64> {
+        None
+    }
+
+    fn measure(&self, source: &Source) -> Result<Measure, Error> {
+        let (Source::Empty(size) | Source::Image { size, .. }) = *source;
+        let size = size.checked_next_multiple_of(SECTOR).ok_or(RawError::TooLarge)?;
+        Ok(Measure { required: size, fully_allocated: size, bitmaps: None })
     }
 }
 
@@ -164,6 +185,23 @@ mod tests {
     fn the_size_is_that_of_the_file_in_whole_sectors() {
         for (length, expected) in [(0, 0), (1, 512), (512, 512), (513, 1024)] {
             assert_eq!(size(length, 0, None), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_raw_image_is_as_long_as_its_disk() {
+        let ruler = Raw.ruler(&Options::default()).unwrap().unwrap();
+        let image = |size| Source::Image { size, units: 0, can_have_bitmaps: true };
+        for (source, expected) in [
+            (Source::Empty(0), Some(0)),
+            (Source::Empty(513), Some(1024)),
+            (image(4096), Some(4096)),
+            (Source::Empty(u64::MAX), None),
+        ] {
+            let measure = ruler.measure(&source).ok();
+            assert_eq!(measure.map(|it| it.required), expected, "{source:?}");
+            assert_eq!(measure.map(|it| it.fully_allocated), expected, "{source:?}");
+            assert_eq!(measure.and_then(|it| it.bitmaps), None);
         }
     }
 

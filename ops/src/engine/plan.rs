@@ -196,6 +196,8 @@ impl<'a> Planner<'a> {
                 break;
             }
             if self.kind(&span) == Kind::Underneath {
+                // The next unit may be one that is left out.
+                span.length = span.length.min(self.align_up(position + 1) - position);
                 span = self.beneath(position, span)?;
             }
             // A unit is not taken apart, so that it is decompressed once.

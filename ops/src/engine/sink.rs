@@ -53,8 +53,11 @@ struct Gather<B> {
 }
 
 impl<B> Gather<B> {
-    fn end(&self) -> u64 {
-        self.start + self.filled as u64
+    /// Whether bytes at a place of a file can be added. Those that start with the sector
+    /// behind the last one can, since what is missing of that is zeros.
+    fn touches(&self, slot: u8, offset: u64) -> bool {
+        let end = self.start + self.filled.next_multiple_of(SECTOR) as u64;
+        self.slot == slot && (self.start..=end).contains(&offset)
     }
 }
 
@@ -214,8 +217,10 @@ impl<'a, T: Transfers> Sink<'a, T> {
         if let Some(rest) = buffer.get_mut(filled..length) {
             rest.fill(0);
         }
+        // However little of it is filled, all of the buffer takes memory.
+        let weight = buffer.len();
         let buffer = Arc::new(buffer);
-        self.start(length, Transfer::Write { slot, offset: start, range: 0..length, buffer })
+        self.start(weight, Transfer::Write { slot, offset: start, range: 0..length, buffer })
     }
 
     /// Adds bytes to those that end where these start. The last sector of those may be
@@ -223,14 +228,15 @@ impl<'a, T: Transfers> Sink<'a, T> {
     fn gather(&mut self, slot: u8, offset: u64, bytes: &[u8]) -> Result<(), Error> {
         let (mut offset, mut rest) = (offset, bytes);
         while !rest.is_empty() {
-            let touches =
-                |it: &Gather<T::Buffer>| it.slot == slot && (it.start..=it.end()).contains(&offset);
-            let found = self.gathers.iter().position(touches);
+            let found = self.gathers.iter().position(|it| it.touches(slot, offset));
             let mut gather = match found {
                 Some(index) => self.gathers.remove(index),
                 None => self.new_gather(slot, offset)?,
             };
             let skip = usize::try_from(offset - gather.start).unwrap_or(GATHER);
+            if let Some(gap) = gather.buffer.get_mut(gather.filled..skip) {
+                gap.fill(0);
+            }
             let room = gather.buffer.get_mut(skip..GATHER).unwrap_or_default();
             let (part, behind) = rest.split_at(rest.len().min(room.len()));
             if let Some(target) = room.get_mut(..part.len()) {

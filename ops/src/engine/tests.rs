@@ -148,7 +148,8 @@ fn a_part_of_a_disk_is_copied() {
         let world = World::with_image(disk.clone());
         let target = world.plug(vec![]);
         let request = request(vec![source(0)], target, Format::Raw);
-        convert::run(&Request { range: Range { start, length }, ..request }, &world).unwrap();
+        convert::run(&Request { range: Range { start, length, ..Range::ALL }, ..request }, &world)
+            .unwrap();
         let from = usize::try_from(start).unwrap();
         let to = usize::try_from(start.saturating_add(length)).unwrap_or(usize::MAX);
         assert!(world.file(target) == disk[from..to.min(disk.len())], "{length} at {start}");
@@ -170,6 +171,20 @@ fn what_is_there_is_overwritten_with_zeros_too() {
         let hole = disk.chunks(4096).position(|block| block.iter().all(|byte| *byte == 0)).unwrap();
         assert_eq!(file[hole * 4096], expected, "{state:?}");
     }
+}
+
+#[test]
+fn what_follows_in_the_next_sector_is_written_along() {
+    // Each grain takes a part of a sector, and they lie one behind the other.
+    let world = World::with_image(vec![0; 16 << 20]);
+    let target = world.plug(vec![]);
+    let mut request = request(vec![source(0)], target, Format::Vmdk);
+    let value = Value::Text(Text::from("streamOptimized"));
+    request.target.options.push(Setting { name: Text::from("subformat"), value });
+    request.sparse = 0;
+    convert::run(&request, &world).unwrap();
+    assert!(world.file(target).len() > 256 * 512, "there are grains");
+    assert!(world.writes() < 8, "{} requests", world.writes());
 }
 
 #[test]

@@ -324,7 +324,7 @@ fn sparse_size(text: &str) -> Result<u32, String> {
 }
 
 /// Which snapshot the user wants.
-fn snapshot(text: &str) -> Result<Snapshot, String> {
+pub(super) fn snapshot(text: &str) -> Result<Snapshot, String> {
     let name = |text: &str| SnapshotName::truncated(text.as_bytes());
     if !text.starts_with("snapshot.") {
         return Ok(Snapshot::Either(name(text)));

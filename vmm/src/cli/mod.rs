@@ -11,11 +11,14 @@
 pub mod backing;
 pub mod compare;
 pub mod convert;
+pub mod copy;
 pub mod create;
+pub mod dd;
 pub mod image;
 pub mod info;
 pub mod machine;
 pub mod map;
+pub mod measure;
 pub mod references;
 pub mod source;
 pub mod suggested;
@@ -71,9 +74,12 @@ const EXAMPLES: &str = "Examples:
 enum Command {
     Compare(compare::Args),
     Convert(convert::Args),
+    Copy(copy::Args),
     Create(create::Args),
+    Dd(dd::Args),
     Info(info::Args),
     Map(map::Args),
+    Measure(measure::Args),
 }
 
 impl Command {
@@ -81,9 +87,12 @@ impl Command {
         match self {
             Self::Compare(arguments) => compare::run(program, arguments),
             Self::Convert(arguments) => convert::run(program, arguments),
+            Self::Copy(arguments) => copy::run(program, arguments),
             Self::Create(arguments) => create::run(program, arguments),
+            Self::Dd(arguments) => dd::run(program, arguments),
             Self::Info(arguments) => info::run(program, arguments),
             Self::Map(arguments) => map::run(program, arguments),
+            Self::Measure(arguments) => measure::run(program, arguments),
         }
     }
 }

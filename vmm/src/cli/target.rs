@@ -12,7 +12,7 @@ use abi::text::Text;
 
 use crate::creation::{Settings, table};
 use crate::host_file::HostFile;
-use crate::image_name::ImageName;
+use crate::image_name::{ImageName, NameError};
 use crate::output::escape::for_terminal;
 use crate::run::{Outcome, RunError, file_in_slot};
 use crate::target_file::{Cache, TargetFile};
@@ -106,7 +106,12 @@ impl NewImage {
         slot: u8,
     ) -> Result<(Self, Vec<HostFile>), String> {
         let said = for_terminal(name.as_bytes());
-        let path = ImageName::from_file_name(name).map_err(|error| error.to_string())?.path;
+        let path = match ImageName::from_file_name(name) {
+            Ok(name) => name.path,
+            // No file can be made that has no name.
+            Err(NameError::Empty) if wanted.state == State::New => PathBuf::new(),
+            Err(error) => return Err(error.to_string()),
+        };
         let (file, host_file, state) = if wanted.state == State::New {
             let created = TargetFile::create(&path, cache);
             let (file, host_file, is_empty) = created.map_err(|error| error.to_string())?;
@@ -166,6 +171,35 @@ impl NewImage {
     /// The slot of the image's own file.
     fn slot(&self) -> u8 {
         self.files.first().map_or(0, |(slot, _)| *slot)
+    }
+
+    /// The same as [`NewImage::open`] for an image that is made of files, in the words of
+    /// `dd`: it may be none of them.
+    ///
+    /// # Errors
+    ///
+    /// A message for the user.
+    pub fn open_beside(
+        name: &OsStr,
+        wanted: &Wanted<'_>,
+        cache: Cache,
+        slot: u8,
+        sources: &[HostFile],
+    ) -> Result<(Self, Vec<HostFile>), String> {
+        let about = |reason: &str| {
+            let said = for_terminal(name.as_bytes());
+            format!("{said}: error while creating output image: {reason}")
+        };
+        if sources.iter().any(|source| source.is_at(Path::new(name))) {
+            return Err(about("it is the file that is read"));
+        }
+        Self::open(name, wanted, cache, slot).map_err(|error| about(&error))
+    }
+
+    /// What the file holds before.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
     }
 
     /// The image in the words of a request.

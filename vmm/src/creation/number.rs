@@ -1,6 +1,9 @@
 //! Numbers and sizes on the command line.
 
 use std::num::{IntErrorKind, ParseIntError};
+use std::ops::RangeInclusive;
+
+use crate::output::escape::for_terminal;
 
 /// A number of bytes: digits, a fraction perhaps, and a suffix in powers of 1024.
 ///
@@ -85,6 +88,67 @@ fn part_of(unit: u64, digits: &str) -> u64 {
     u64::try_from((part + (1 << 20)) >> 32).unwrap_or(0)
 }
 
+/// A size that lies in a range.
+///
+/// # Errors
+///
+/// What is wrong, in qemu-img's words.
+pub fn bounded_size(name: &str, text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    // Here, qemu-img tells what is too long or negative from what is no number.
+    let digits = text.trim_start();
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    let size = match digits.strip_prefix('-') {
+        Some(rest) if is_number(rest) => Err(NotASize::TooLarge),
+        _ if is_number(digits) => digits.parse().map_err(|_| NotASize::TooLarge),
+        _ => size(digits),
+    };
+    in_range(name, text, size, range)
+}
+
+/// A number that lies in a range: decimal, hexadecimal (`0x`) or octal (`0`).
+///
+/// # Errors
+///
+/// What is wrong, in qemu-img's words.
+pub fn bounded_count(name: &str, text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    let digits = text.trim_start();
+    let (is_negative, digits) = match digits.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, digits.strip_prefix('+').unwrap_or(digits)),
+    };
+    let hexadecimal = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    let (digits, radix) = match hexadecimal {
+        Some(digits) => (digits, 16),
+        None if digits.len() > 1 && digits.starts_with('0') => (digits, 8),
+        None => (digits, 10),
+    };
+    let count = if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
+        Err(NotASize::Invalid)
+    } else {
+        let count = u64::from_str_radix(digits, radix).map_err(|_| NotASize::TooLarge);
+        if is_negative { count.and(Err(NotASize::TooLarge)) } else { count }
+    };
+    in_range(name, text, count, range)
+}
+
+fn in_range(
+    name: &str,
+    text: &str,
+    number: Result<u64, NotASize>,
+    range: RangeInclusive<u64>,
+) -> Result<u64, String> {
+    match number {
+        Err(NotASize::Invalid) => {
+            Err(format!("Invalid {name} specified: '{}'.", for_terminal(text.as_bytes())))
+        }
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => {
+            let (least, most) = (range.start(), range.end());
+            Err(format!("Invalid {name} specified. Must be between {least} and {most}."))
+        }
+    }
+}
+
 /// How a text is no size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotASize {
@@ -107,6 +171,31 @@ impl NotASize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_out_of_range_is_told_from_what_is_no_number() {
+        let range = "Invalid x specified. Must be between 1 and 4096.";
+        for (text, size, count) in [
+            ("1", Ok(1), Ok(1)),
+            (" 12", Ok(12), Ok(12)),
+            ("1k", Ok(1024), Err("Invalid x specified: '1k'.")),
+            ("0x10", Ok(16), Ok(16)),
+            ("010", Ok(10), Ok(8)),
+            ("0", Err(range), Err(range)),
+            ("4096", Ok(4096), Ok(4096)),
+            ("4097", Err(range), Err(range)),
+            ("-1", Err(range), Err(range)),
+            ("99999999999999999999", Err(range), Err(range)),
+            ("", Err("Invalid x specified: ''."), Err("Invalid x specified: ''.")),
+            ("abc", Err("Invalid x specified: 'abc'."), Err("Invalid x specified: 'abc'.")),
+            ("1.5", Err("Invalid x specified: '1.5'."), Err("Invalid x specified: '1.5'.")),
+        ] {
+            let expected = size.map_err(str::to_owned);
+            assert_eq!(bounded_size("x", text, 1..=4096), expected, "{text}");
+            let expected = count.map_err(str::to_owned);
+            assert_eq!(bounded_count("x", text, 1..=4096), expected, "{text}");
+        }
+    }
 
     #[test]
     fn suffixes_are_powers_of_1024() {

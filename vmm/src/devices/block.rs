@@ -138,13 +138,15 @@ impl Block {
 
     fn read(&self, request: &Request<'_>) -> Result<u64, Status> {
         let size = request.size();
-        let capacity = self.file.length().next_multiple_of(SECTOR);
-        let start = Self::start(request.sector, size, capacity)?;
-        let mut offset = start;
+        let there = self.file.readable_length();
+        // A file that is written to has room where nothing is yet.
+        let room = self.file.output().map_or(0, |output| output.capacity());
+        let capacity = there.max(room).next_multiple_of(SECTOR);
+        let mut offset = Self::start(request.sector, size, capacity)?;
         for slice in &request.data {
             let length = slice.len() as u64;
-            // Only the last sector can go beyond the file, and is padded.
-            let in_file = length.min(self.file.length().saturating_sub(offset));
+            // What is beyond the file is padded: of others only the last sector can be.
+            let in_file = length.min(there.saturating_sub(offset));
             let in_file = usize::try_from(in_file).map_err(|_| Status::InputOutput)?;
             let (from_file, padding) = (slice.subslice(0, in_file), slice.offset(in_file));
             let from_file = from_file.map_err(|_| Status::InputOutput)?;

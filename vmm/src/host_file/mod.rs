@@ -221,6 +221,15 @@ impl HostFile {
         self.length
     }
 
+    /// How much of it can be read, in bytes: a file that is written to gets longer.
+    #[must_use]
+    pub fn readable_length(&self) -> u64 {
+        if self.output.is_none() || self.is_device {
+            return self.length;
+        }
+        self.file.metadata().map_or(self.length, |metadata| metadata.len())
+    }
+
     /// The room it takes on disk, in bytes.
     #[must_use]
     pub fn allocated(&self) -> u64 {

@@ -311,7 +311,8 @@ fn reserve(files: &[HostFile], wanted: Length) -> Result<Answer, QemuError> {
 fn make_room(file: &HostFile, wanted: u64) -> Result<Option<u64>, QemuError> {
     let Some(output) = file.output() else { return Ok(None) };
     let length = output.reserve(wanted);
-    let whole = length.next_multiple_of(SECTOR);
+    let unit = if file.is_direct() { DIRECT_UNIT } else { SECTOR };
+    let whole = length.checked_next_multiple_of(unit).unwrap_or(length);
     let resized = rustix::fs::ftruncate(file.as_fd(), whole).map_err(std::io::Error::from);
     resized.map_err(QemuError::host("make room in a file"))?;
     Ok(Some(length))
@@ -319,6 +320,10 @@ fn make_room(file: &HostFile, wanted: u64) -> Result<Option<u64>, QemuError> {
 
 /// The unit of a drive's length in bytes.
 const SECTOR: u64 = 512;
+
+/// The same past the host's cache: that of the file system, which QEMU does not round up
+/// to by itself.
+const DIRECT_UNIT: u64 = 4096;
 
 /// What an exit status of QEMU says about the guest, if it does.
 fn end(status: ExitStatus) -> Option<End> {
