@@ -12,7 +12,7 @@
 //! Reading order: [`cli`] (from arguments to a [`run::Job`]), [`run`] (what goes
 //! into a run and what comes out), [`backend`] (which machine runs it), [`kvm`]
 //! with [`devices`] (ours), [`qemu`] (theirs), [`host_file`] and [`references`]
-//! (which files a guest may see), [`info`] and [`output`] (what is printed).
+//! (which files a guest may see), [`info`], [`picture`] and [`output`] (what is printed).
 
 pub mod backend;
 pub mod cli;
@@ -25,6 +25,7 @@ pub mod image_name;
 pub mod info;
 pub mod kvm;
 pub mod output;
+pub mod picture;
 pub mod progress;
 pub mod qemu;
 pub mod reasons;

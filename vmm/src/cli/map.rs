@@ -10,10 +10,12 @@ use abi::request::Operation;
 use super::image::ImageArgs;
 use super::machine::MachineArgs;
 use super::source::{MAX_DEPTH, Named, explain};
+use super::suggested::Suggested;
 use super::watch::{self, Names, NotDone};
 use super::{Program, usage};
 use crate::creation::number::{self, NotASize};
 use crate::output::escape::for_terminal;
+use crate::picture::{Cells, NoMap, Subject, draw};
 use crate::progress::{Progress, Style};
 use crate::run::FIRST_FILE_SLOT;
 
@@ -32,8 +34,9 @@ pub struct Args {
     #[arg(short = 'l', long, value_name = "LENGTH", allow_hyphen_values = true)]
     max_length: Option<String>,
 
-    /// Print text for people (human, the default) or JSON (json).
-    #[arg(long, value_name = "human|json", allow_hyphen_values = true)]
+    /// Print text for people (human, the default), JSON (json) or a picture (svg).
+    #[arg(long, value_name = "human|json|svg", allow_hyphen_values = true)]
+    #[arg(value_parser = Suggested(&["human", "json", "svg"]), hide_possible_values = true)]
     output: Option<String>,
 
     #[command(flatten)]
@@ -48,15 +51,18 @@ const EXAMPLES: &str = "Examples:
   exuvia map disk.qcow2
   exuvia map --output=json top.qcow2      with the images underneath, in full
   exuvia map -s 1G -l 1M disk.vmdk
+  exuvia map --output=svg top.qcow2 > top.svg
+                                          a picture of the whole disk, for a browser
 
 Exit code: 0 if the image could be mapped, 1 if not.";
 
 /// Runs the command. Returns the exit code.
 pub fn run(program: &Program, arguments: &Args) -> ExitCode {
     let wrong = |message: &str| usage::fail(program, Some("map"), message);
-    let json = match arguments.output.as_deref() {
-        None | Some("human") => false,
-        Some("json") => true,
+    let paper = match arguments.output.as_deref() {
+        None | Some("human") => Paper::Human,
+        Some("json") => Paper::Json,
+        Some("svg") => Paper::Svg,
         Some(other) => {
             return wrong(&format!("--output expects 'human' or 'json' not '{other}'"));
         }
@@ -64,13 +70,26 @@ pub fn run(program: &Program, arguments: &Args) -> ExitCode {
     let [name] = arguments.names.as_slice() else {
         return wrong("Expecting one image file name");
     };
-    match map(program, arguments, name, json) {
-        Ok(()) => ExitCode::SUCCESS,
+    match map(program, arguments, name, paper) {
+        Ok(code) => code,
         Err(message) => program.fail(&message),
     }
 }
 
-fn map(program: &Program, arguments: &Args, name: &OsString, json: bool) -> Result<(), String> {
+/// How a map is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Paper {
+    Human,
+    Json,
+    Svg,
+}
+
+fn map(
+    program: &Program,
+    arguments: &Args,
+    name: &OsString,
+    paper: Paper,
+) -> Result<ExitCode, String> {
     let start = arguments.start_offset.as_deref().map(|text| size("start offset", text));
     let length = arguments.max_length.as_deref().map(|text| size("max length", text));
     let (start, length) = (start.transpose()?.unwrap_or(0), length.transpose()?);
@@ -84,10 +103,15 @@ fn map(program: &Program, arguments: &Args, name: &OsString, json: bool) -> Resu
         length,
         max_depth: MAX_DEPTH,
     };
-    let mut printer = Printer { json, count: 0, complaint: None };
+    let shown = for_terminal(&named.name.shown);
+    let mut printer = Printer { json: paper == Paper::Json, count: 0, complaint: None };
+    let mut painter = Painter { cells: Cells::from(start), complaint: None };
     let mut hear = |reply, names: &Names| {
         if let Reply::Map(extents) = reply {
-            extents.iter().for_each(|extent| printer.print(program, extent, names));
+            extents.iter().for_each(|extent| match paper {
+                Paper::Human | Paper::Json => printer.print(program, extent, names),
+                Paper::Svg => painter.add(extent),
+            });
         }
     };
     let mut silent = Progress::begin(Style::Silent, 1.0);
@@ -95,7 +119,11 @@ fn map(program: &Program, arguments: &Args, name: &OsString, json: bool) -> Resu
     let machine = &arguments.machine;
     let done = watch::run(program, machine, operation, vec![file], &mut silent, &mut hear);
     match done {
-        Ok(_) => printer.end(program, start),
+        Ok(_) if paper == Paper::Svg => {
+            let is_whole = start == 0 && length.is_none();
+            painter.end(program, Subject { name: &shown, is_whole })
+        }
+        Ok(_) => printer.end(program, start).map(|()| ExitCode::SUCCESS),
         Err(NotDone::NoMachine(message)) => Err(message),
         Err(NotDone::Failed(error)) => Err(explain(&error, &[named], FIRST_FILE_SLOT)),
     }
@@ -187,6 +215,28 @@ impl Printer {
         let number = |number| if number == 0 { "0".to_owned() } else { format!("{number:#x}") };
         let [start, length, offset] = [extent.start, extent.length, offset].map(number);
         Ok(format!("{start:<16}{length:<16}{offset:<16}{}\n", names.of(slot)))
+    }
+}
+
+/// Draws the map, once there is all of it.
+struct Painter {
+    cells: Cells,
+    /// What is no map.
+    complaint: Option<NoMap>,
+}
+
+impl Painter {
+    fn add(&mut self, extent: &Extent) {
+        if self.complaint.is_none() {
+            self.complaint = self.cells.add(extent).err();
+        }
+    }
+
+    fn end(&self, program: &Program, subject: Subject<'_>) -> Result<ExitCode, String> {
+        match self.complaint {
+            Some(complaint) => Err(complaint.to_string()),
+            None => Ok(program.print(&draw(&self.cells, subject))),
+        }
     }
 }
 

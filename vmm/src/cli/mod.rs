@@ -21,6 +21,7 @@ pub mod map;
 pub mod measure;
 pub mod references;
 pub mod source;
+pub mod suggested;
 pub mod target;
 pub mod usage;
 pub mod watch;
