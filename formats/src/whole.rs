@@ -6,9 +6,7 @@ use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use ruzstd::encoding::CompressionLevel;
-
-use crate::codec::Decoder;
+use crate::codec::{Decoder, Encoder};
 use crate::error::Error;
 use crate::extent::{Compressed, Content, File, Place};
 use crate::image::Image;
@@ -201,12 +199,16 @@ impl Files {
     }
 }
 
-/// Compresses a unit.
+/// Compresses a unit. What does not get shorter may be as it was.
 fn compress(encoding: Encoding, unit: &[u8]) -> Vec<u8> {
     match encoding {
         Encoding::Deflate => miniz_oxide::deflate::compress_to_vec(unit, LEVEL),
         Encoding::Zlib => miniz_oxide::deflate::compress_to_vec_zlib(unit, LEVEL),
-        Encoding::Zstandard => ruzstd::encoding::compress_to_vec(unit, CompressionLevel::Fastest),
+        Encoding::Zstandard => {
+            let mut bytes = Vec::new();
+            let is_shorter = Encoder::default().encode(encoding, unit, &mut bytes);
+            if is_shorter { bytes } else { unit.to_vec() }
+        }
     }
 }
 

@@ -3,9 +3,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use ruzstd::encoding::{CompressionLevel, compress_to_vec};
-
 use super::deflate::{Deflate, Wrapper};
+use super::zstandard::Compressor;
 use crate::writer::Encoding;
 
 /// The window of [`Encoding::Deflate`] in bytes.
@@ -19,6 +18,8 @@ const LARGE_WINDOW: usize = 32 << 10;
 #[derive(Default)]
 pub struct Encoder {
     deflate: Box<Deflate>,
+    /// Its tables are large, so that they are made when they are wanted.
+    zstandard: Option<Box<Compressor>>,
 }
 
 impl Encoder {
@@ -29,8 +30,7 @@ impl Encoder {
         match encoding {
             Encoding::Deflate => self.deflate.encode(unit, SMALL_WINDOW, Wrapper::None, bytes),
             Encoding::Zlib => self.deflate.encode(unit, LARGE_WINDOW, Wrapper::Zlib, bytes),
-            Encoding::Zstandard if self.is_random(unit, bytes) => return false,
-            Encoding::Zstandard => *bytes = compress_to_vec(unit, CompressionLevel::Fastest),
+            Encoding::Zstandard => self.zstandard.get_or_insert_default().encode(unit, bytes),
         }
         let is_stored = encoding == Encoding::Zlib || bytes.len() < unit.len();
         if !is_stored {
@@ -38,33 +38,6 @@ impl Encoder {
         }
         is_stored
     }
-}
-
-impl Encoder {
-    /// Whether nothing can be made of a unit. The encoder for Zstandard takes much longer
-    /// to find that out than ours for Deflate does.
-    fn is_random(&mut self, unit: &[u8], bytes: &mut Vec<u8>) -> bool {
-        if !is_level(unit) {
-            return false;
-        }
-        self.deflate.encode(unit, LARGE_WINDOW, Wrapper::None, bytes);
-        let is_random = bytes.len() >= unit.len();
-        bytes.clear();
-        is_random
-    }
-}
-
-/// Whether every byte occurs about as often as any other.
-fn is_level(unit: &[u8]) -> bool {
-    let mut counts = [0_usize; 256];
-    for byte in unit {
-        if let Some(count) = counts.get_mut(usize::from(*byte)) {
-            *count = count.wrapping_add(1);
-        }
-    }
-    // Twice as often as on the average.
-    let most = unit.len() >> 7;
-    counts.iter().all(|count| *count > 0 && *count <= most)
 }
 
 impl core::fmt::Debug for Encoder {
@@ -78,33 +51,22 @@ mod tests {
     use std::vec;
 
     use super::*;
-
-    /// Bytes that look like any.
-    fn random(length: usize) -> Vec<u8> {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let bytes = core::iter::repeat_with(|| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()[3]
-        });
-        bytes.take(length).collect()
-    }
+    use crate::codec::random::Random;
 
     #[test]
     fn what_gets_no_shorter_is_not_stored() {
         let mut encoder = Encoder::default();
         let mut bytes = Vec::new();
-        let twice = [random(30_000), random(30_000)].concat();
+        let random = Random(0x9e37_79b9_7f4a_7c15).bytes(65_536, 256);
+        let twice = random[..30_000].repeat(2);
         for encoding in [Encoding::Deflate, Encoding::Zstandard] {
-            assert!(!encoder.encode(encoding, &random(65_536), &mut bytes), "{encoding:?}");
+            assert!(!encoder.encode(encoding, &random, &mut bytes), "{encoding:?}");
             assert_eq!(bytes, []);
             assert!(encoder.encode(encoding, &vec![7; 65_536], &mut bytes), "{encoding:?}");
             assert!(bytes.len() < 1000);
         }
         // Every byte occurs as often as any other, and half of it was there before.
-        assert!(is_level(&twice));
         assert!(encoder.encode(Encoding::Zstandard, &twice, &mut bytes));
-        assert!(encoder.encode(Encoding::Zlib, &random(65_536), &mut bytes), "it has no choice");
+        assert!(encoder.encode(Encoding::Zlib, &random, &mut bytes), "it has no choice");
     }
 }

@@ -11,6 +11,9 @@ mod bzip2;
 mod deflate;
 mod encoder;
 pub mod grain;
+mod huffman;
+#[cfg(test)]
+mod random;
 mod zstandard;
 
 use alloc::boxed::Box;
@@ -55,7 +58,7 @@ pub enum CodecError {
 pub struct Decoder {
     inflate: Box<deflate::Inflate>,
     bzip2: bzip2::Bzip2,
-    zstandard: Box<zstandard::Zstandard>,
+    zstandard: Box<zstandard::Decompressor>,
 }
 
 impl Decoder {

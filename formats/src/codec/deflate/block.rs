@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use super::bits::BitWriter;
-use super::huffman::{self, SHIFT, Words};
 use super::token::{
     DISTANCES, END, LITERALS, Meaning, Token, distance_bits, distance_symbol, length_bits,
     length_symbol,
 };
+use crate::codec::huffman::{self, SHIFT, Words};
 
 /// The longest word for tokens, in bits.
 const LONGEST: usize = 15;

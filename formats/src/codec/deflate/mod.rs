@@ -6,12 +6,11 @@
 //! further back.
 //!
 //! Reading order: [`inflate`], then [`compress`] (all of it together), [`matcher`],
-//! [`token`] (what it finds), [`huffman`] (codes), [`block`] (how they are written).
+//! [`token`] (what it finds), [`huffman`](super::huffman) (codes), [`block`] (how they are written).
 
 mod bits;
 mod block;
 mod compress;
-mod huffman;
 mod inflate;
 mod matcher;
 mod token;

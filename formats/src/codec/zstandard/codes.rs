@@ -65,9 +65,10 @@ const MATCH_PLAIN: usize = 32;
 /// The shortest match.
 pub(super) const SHORTEST_MATCH: u32 = 3;
 
-const LITERAL_LENGTH_CODES: [(u32, u8); 36] = lengths(0, LITERAL_PLAIN, &LITERAL_BITS);
+pub(super) const LITERAL_LENGTH_CODES: [(u32, u8); 36] = lengths(0, LITERAL_PLAIN, &LITERAL_BITS);
 
-const MATCH_LENGTH_CODES: [(u32, u8); MOST] = lengths(SHORTEST_MATCH, MATCH_PLAIN, &MATCH_BITS);
+pub(super) const MATCH_LENGTH_CODES: [(u32, u8); MOST] =
+    lengths(SHORTEST_MATCH, MATCH_PLAIN, &MATCH_BITS);
 
 /// The code of an offset is how many bits it has, less one. There are 28 for windows
 /// of 128 MiB; longer ones can be written, and are refused for where they lead to.
@@ -96,6 +97,61 @@ const fn offsets() -> [(u32, u8); 32] {
         code += 1;
     }
     codes
+}
+
+/// Lengths below these have their codes in a table. Above, each code stands for twice as
+/// many as the one before.
+const LITERAL_TABLE: usize = 64;
+const MATCH_TABLE: usize = 128;
+
+/// The code of each length of literals, and of each length of a match less the shortest.
+const LITERAL_CODES: [u8; LITERAL_TABLE] = by_number(&LITERAL_LENGTH_CODES, 0);
+const MATCH_CODES: [u8; MATCH_TABLE] = by_number(&MATCH_LENGTH_CODES, SHORTEST_MATCH);
+
+/// The code of a number of literals.
+#[inline(always)]
+pub(super) fn literal_length_code(length: u32) -> u8 {
+    by_table(&LITERAL_CODES, length, 19)
+}
+
+/// The code of the length of a match.
+#[inline(always)]
+pub(super) fn match_length_code(length: u32) -> u8 {
+    by_table(&MATCH_CODES, length.wrapping_sub(SHORTEST_MATCH), 36)
+}
+
+/// The code of an offset.
+#[inline(always)]
+pub(super) fn offset_code(offset: u32) -> u8 {
+    u8::try_from(offset.checked_ilog2().unwrap_or(0)).unwrap_or(0)
+}
+
+/// The code of a number: that of the table, or the number of bits with something added.
+#[inline(always)]
+fn by_table<const N: usize>(table: &[u8; N], number: u32, more: u32) -> u8 {
+    match usize::try_from(number).ok().and_then(|number| table.get(number)) {
+        Some(code) => *code,
+        None => {
+            let bits = number.checked_ilog2().unwrap_or(0);
+            u8::try_from(bits.wrapping_add(more)).unwrap_or(0)
+        }
+    }
+}
+
+#[expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "done at build time")]
+const fn by_number<const N: usize>(codes: &[(u32, u8)], least: u32) -> [u8; N] {
+    let mut table = [0; N];
+    let (mut number, mut code) = (0, 0_u8);
+    while number < N {
+        while code as usize + 1 < codes.len()
+            && codes[code as usize + 1].0 as usize <= number + least as usize
+        {
+            code += 1;
+        }
+        table[number] = code;
+        number += 1;
+    }
+    table
 }
 
 #[cfg(test)]
@@ -127,6 +183,21 @@ mod tests {
             (&OFFSETS, 22, (1 << 22, 22)),
         ] {
             assert_eq!(kind.codes[code], expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_the_last_code_that_is_not_above_them() {
+        for number in (0..3000).chain((3000..131_074).step_by(89)).chain([u32::MAX]) {
+            let code = |codes: &[(u32, u8)], number| {
+                u8::try_from(codes.iter().rposition(|code| code.0 <= number).unwrap()).unwrap()
+            };
+            let length = number.min(131_071);
+            assert_eq!(literal_length_code(length), code(&LITERAL_LENGTH_CODES, length));
+            let length = length + SHORTEST_MATCH;
+            assert_eq!(match_length_code(length), code(&MATCH_LENGTH_CODES, length));
+            let offset = number.max(1);
+            assert_eq!(offset_code(offset), code(&OFFSET_CODES, offset));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::codec::CodecError;
 pub(super) const STATES: usize = 512;
 
 /// The least states of a distribution that is written, as a power of two.
-const LEAST_LOG: u32 = 5;
+pub(super) const LEAST_LOG: u32 = 5;
 
 /// How often each symbol comes, of so many times as there are states.
 #[derive(Debug)]

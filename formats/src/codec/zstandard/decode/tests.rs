@@ -12,7 +12,7 @@ fn compressed(unit: &[u8]) -> Vec<u8> {
 
 fn decoded(bytes: &[u8], length: usize) -> Result<Vec<u8>, CodecError> {
     let mut unit = vec![7; length];
-    Zstandard::default().decode(bytes, &mut unit).map(|()| unit)
+    Decompressor::default().decode(bytes, &mut unit).map(|()| unit)
 }
 
 /// A unit with something of everything in it, longer than a block.
@@ -197,7 +197,7 @@ fn lengths_and_checksums_are_verified() {
 
 #[test]
 fn a_decoder_can_be_used_again_after_an_error() {
-    let mut decoder = Zstandard::default();
+    let mut decoder = Decompressor::default();
     let unit = unit();
     let mut read = vec![0; unit.len()];
     assert!(decoder.decode(&compressed(&unit)[..1000], &mut read).is_err());

@@ -150,12 +150,11 @@ mod tests {
 
     #[test]
     fn sequences_are_what_a_simple_copy_makes() {
-        let lengths = (3..50).chain([511, 512, 600]);
-        for (length, literals) in
-            lengths.flat_map(|length| [0, 1, 15, 16, 17, 40].map(|it| (length, it)))
+        let lengths = (3..36).chain([511, 512, 600]);
+        for (length, literals) in lengths.flat_map(|length| [0, 15, 16, 17].map(|it| (length, it)))
         {
-            for distance in (1..40).chain([50]) {
-                for behind in [0, 1, 7, 8, 15, 16, 48] {
+            for distance in (1..20).chain([31, 32, 50]) {
+                for behind in [0, 7, 15, 48] {
                     let source = bytes(100);
                     let mut unit = bytes(50);
                     let mut expected = [&unit, &source[..literals]].concat();

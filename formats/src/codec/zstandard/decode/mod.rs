@@ -1,21 +1,31 @@
 //! Decompressing.
+//!
+//! Reading order: this file, [`frame`] (headers), [`literals`] and [`huffman`],
+//! [`sequences`], then [`bits`] and [`copy`], where the time goes.
+
+mod bits;
+mod copy;
+mod frame;
+mod huffman;
+mod literals;
+mod sequences;
 
 use super::LARGEST_BLOCK;
-use super::frame::{Block, Frame, Header, take};
-use super::literals::Literals;
-use super::sequences::Sequences;
 use crate::checksum::xxh64;
 use crate::codec::CodecError;
+use frame::{Block, Frame, Header, take};
+use literals::Literals;
+use sequences::Sequences;
 
 /// Decompresses one unit after the other, straight to where it is wanted: what was
 /// decompressed is the window.
 #[derive(Default)]
-pub(in crate::codec) struct Zstandard {
+pub(in crate::codec) struct Decompressor {
     literals: Literals,
     sequences: Sequences,
 }
 
-impl Zstandard {
+impl Decompressor {
     /// Fills a unit from one frame, or from several that follow each other. There may be
     /// something else behind the last.
     pub(in crate::codec) fn decode(
@@ -105,3 +115,13 @@ impl Zstandard {
         }
     }
 }
+
+/// The literals of a block.
+struct Part<'a> {
+    /// They come first. There may be something else behind them.
+    bytes: &'a [u8],
+    length: usize,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,9 @@
 //! Frames and their blocks (RFC 8878, sections 3.1.1 and 3.1.2).
 
-use super::LARGEST_BLOCK;
 use crate::codec::CodecError;
+use crate::codec::zstandard::{LARGEST_BLOCK, MAGIC};
 
-/// What a frame begins with.
-const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
-
-/// The same of a frame that is to be skipped, less four bits, which can be any.
+/// What a frame begins with that is to be skipped, less four bits, which can be any.
 const SKIPPABLE: u32 = 0x184d_2a50;
 
 /// The largest window in bytes: 128 MiB, as with libzstd. It takes no memory here, since

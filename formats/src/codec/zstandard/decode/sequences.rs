@@ -2,17 +2,15 @@
 //! match.
 
 use super::bits::Bits;
-use super::codes::{self, Kind};
-use super::fse::{Distribution, STATES};
 use super::{Part, copy};
 use crate::codec::CodecError;
+use crate::codec::zstandard::FIRST_OFFSETS;
+use crate::codec::zstandard::codes::{self, Kind};
+use crate::codec::zstandard::fse::{Distribution, STATES};
 
 /// If the bits that follow the codes of a sequence are more than this, they and those of
 /// the next states are not in one refill: the states take 26 bits.
 const FEW_BITS: u32 = 31;
-
-/// The offsets that are known when a frame begins (section 3.1.1.5).
-const OFFSETS: [usize; 3] = [1, 4, 8];
 
 /// Reads the sequences of one block after the other.
 #[derive(Default)]
@@ -125,7 +123,7 @@ impl Sequences {
         for table in [&mut self.literal_lengths, &mut self.offsets, &mut self.match_lengths] {
             table.is_known = false;
         }
-        self.recent = OFFSETS;
+        self.recent = FIRST_OFFSETS;
     }
 
     /// Carries out the sequences of a block: fills the unit from a place on with literals

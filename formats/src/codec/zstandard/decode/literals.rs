@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
+use super::Part;
 use super::huffman::Code;
-use super::{LARGEST_BLOCK, Part};
 use crate::codec::CodecError;
+use crate::codec::zstandard::LARGEST_BLOCK;
 
 /// So much more is kept behind literals, for them to be copied in whole steps.
 const MARGIN: usize = 16;

@@ -1,14 +1,12 @@
 //! Huffman codes of literals (RFC 8878, section 4.2).
 
 use super::bits::Bits;
-use super::fse::Distribution;
 use crate::codec::CodecError;
-
-/// The longest word in bits (section 4.2.1).
-const LONGEST: u32 = 11;
+use crate::codec::zstandard::fse::Distribution;
+use crate::codec::zstandard::{LONGEST_WORD, WEIGHT_LOG};
 
 /// Entries of the table: what the next bits can be.
-const ENTRIES: usize = 1 << LONGEST;
+const ENTRIES: usize = 1 << LONGEST_WORD;
 
 /// Words that are read between two refills: no more than 55 bits.
 const ROUND: usize = 5;
@@ -16,9 +14,6 @@ const ROUND: usize = 5;
 /// So many bytes are left behind in a round at the most, bits of the byte before
 /// included.
 const ROUND_BYTES: usize = 7;
-
-/// The most states of the code of weights, as a power of two (section 4.2.1.2).
-const WEIGHT_LOG: u32 = 6;
 
 /// Weights are from 0 to 11.
 const WEIGHTS: usize = 12;
@@ -77,7 +72,7 @@ impl Code {
         }
         let log = sum.checked_ilog2().ok_or(CodecError::Damaged)?.wrapping_add(1);
         let left = (1_u32 << log).wrapping_sub(sum);
-        if log > LONGEST || !left.is_power_of_two() {
+        if log > LONGEST_WORD || !left.is_power_of_two() {
             return Err(CodecError::Damaged);
         }
         let last = u8::try_from(left.ilog2().wrapping_add(1)).unwrap_or(0);
@@ -90,7 +85,8 @@ impl Code {
         let mut places = [0_usize; WEIGHTS];
         for ((weight, number), start) in (0_u32..).zip(&numbers).zip(&mut places).skip(1) {
             *start = usize::try_from(place).unwrap_or(0);
-            let width = 1_u32 << LONGEST.wrapping_sub(log).wrapping_add(weight.wrapping_sub(1));
+            let width =
+                1_u32 << LONGEST_WORD.wrapping_sub(log).wrapping_add(weight.wrapping_sub(1));
             place = place.wrapping_add(number.wrapping_mul(width));
         }
         for (symbol, weight) in (0_u16..).zip(weights.iter()).take(count.wrapping_add(1)) {
@@ -98,7 +94,7 @@ impl Code {
                 continue;
             }
             let length = log.wrapping_add(1).wrapping_sub(u32::from(*weight));
-            let width = 1_usize << LONGEST.wrapping_sub(length);
+            let width = 1_usize << LONGEST_WORD.wrapping_sub(length);
             let entry = (symbol << 8) | u16::try_from(length).unwrap_or(0);
             let Some(start) = places.get_mut(usize::from(*weight)) else { continue };
             let end = start.wrapping_add(width);
@@ -182,7 +178,7 @@ impl Code {
     /// The next symbol of a stream.
     #[inline(always)]
     fn next(&self, stream: &mut Stream<'_>) -> u8 {
-        let index = usize::try_from(stream.word >> (64 - LONGEST)).unwrap_or(0);
+        let index = usize::try_from(stream.word >> (64 - LONGEST_WORD)).unwrap_or(0);
         let [length, symbol] = self.entry(index).to_le_bytes();
         stream.word = stream.word.wrapping_shl(length.into());
         symbol
@@ -198,7 +194,7 @@ impl Code {
         for round in literals.chunks_mut(ROUND) {
             bits.refill();
             for literal in round {
-                let index = bits.peek(LONGEST);
+                let index = bits.peek(LONGEST_WORD);
                 let [length, symbol] = self.entry(index).to_le_bytes();
                 bits.skip(length.into());
                 *literal = symbol;
