@@ -52,7 +52,11 @@ pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(crate) fn new() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("exuvia-xtask-{}", std::process::id()));
+        Self::at(std::env::temp_dir().join(format!("exuvia-xtask-{}", std::process::id())))
+    }
+
+    /// The same, at a path.
+    pub(crate) fn at(path: PathBuf) -> Result<Self> {
         std::fs::create_dir_all(&path)
             .with_context(|| format!("cannot make {}", path.display()))?;
         Ok(Self(path))

@@ -1,25 +1,20 @@
-//! `cargo xtask bench`: figures, not verdicts.
-//!
-//! Absolute times depend on the machine and on its mood, so both programs run
-//! in turn in one run, and what counts is the ratio of the medians.
+//! `bench info` and `bench boot`: what a run costs that has hardly anything to do.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use clap::ValueEnum;
 
+use super::process;
+use super::spread::Spread;
+use crate::build;
 use crate::command::{Scratch, output};
-use crate::{build, setup};
 
-/// What to measure.
+/// What all benchmarks of this kind may be told.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    what: What,
-
     /// How often each command runs.
     #[arg(long, default_value_t = 200)]
     runs: usize,
@@ -29,38 +24,31 @@ pub(crate) struct Args {
     backend: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum What {
-    /// The whole process: exuvia info over qemu-img info, on a small qcow2.
-    Info,
-    /// From the VM's creation to the first reply, and the image's size.
-    Boot,
+/// A small image, in a folder that is gone with it.
+fn small_image() -> Result<Scratch> {
+    let scratch = Scratch::new()?;
+    let image = scratch.path().join(SMALL);
+    output(Command::new("qemu-img").args(["create", "-q", "-f", "qcow2"]).arg(&image).arg("1G"))?;
+    Ok(scratch)
 }
 
-/// Measures.
-pub(crate) fn run(arguments: &Args) -> Result<()> {
-    setup::for_tests()?;
-    let exuvia = build::exuvia()?;
-    let scratch = Scratch::new()?;
-    let image = scratch.path().join("small.qcow2");
-    output(Command::new("qemu-img").args(["create", "-q", "-f", "qcow2"]).arg(&image).arg("1G"))?;
-    match arguments.what {
-        What::Info => info(arguments, &exuvia, &image),
-        What::Boot => boot(arguments, &exuvia, &image),
-    }
-}
+/// The name of the image.
+const SMALL: &str = "small.qcow2";
 
 /// How many runs there are before those that count.
 const WARM_UP: usize = 10;
 
-fn info(arguments: &Args, exuvia: &Path, image: &Path) -> Result<()> {
+/// Measures the whole process, against qemu-img.
+pub(super) fn info(arguments: &Args, exuvia: &Path) -> Result<()> {
+    let scratch = small_image()?;
+    let image = &scratch.path().join(SMALL);
     let mut ours = Command::new(exuvia);
     ours.args(["info", "--backend", &arguments.backend]).arg(image);
     let mut theirs = Command::new("qemu-img");
     theirs.arg("info").arg(image);
     let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
     for run in 0..WARM_UP + arguments.runs {
-        let (ours, theirs) = (time(&mut ours)?, time(&mut theirs)?);
+        let (ours, theirs) = (process::run(&mut ours)?.time, process::run(&mut theirs)?.time);
         if run >= WARM_UP {
             our_times.push(ours);
             their_times.push(theirs);
@@ -68,30 +56,36 @@ fn info(arguments: &Args, exuvia: &Path, image: &Path) -> Result<()> {
     }
     let (ours, theirs) = (Spread::of(our_times), Spread::of(their_times));
     println!("info of a small qcow2, whole process, {} runs in turn", arguments.runs);
-    println!("  exuvia    {ours}");
-    println!("  qemu-img  {theirs}");
-    println!("  ratio of the medians: {:.2}", ours.median / theirs.median);
+    println!("  exuvia    {}", words(&ours));
+    println!("  qemu-img  {}", words(&theirs));
+    println!(
+        "  ratio of the medians: {:.2}",
+        ours.median.as_secs_f64() / theirs.median.as_secs_f64()
+    );
     println!();
     println!("where the time of exuvia goes, medians:");
     let stages = stages(arguments, exuvia, image)?;
-    let inside: f64 = stages.iter().map(|(_, spread)| spread.median).sum();
+    let inside: Duration = stages.iter().map(|(_, spread)| spread.median).sum();
     for (stage, spread) in &stages {
-        println!("{:>10.0} us  {stage}", spread.median);
+        println!("{:>10} us  {stage}", spread.median.as_micros());
     }
-    println!("{:>10.0} us  process: start, output, end", (ours.median - inside).max(0.0));
+    let outside = ours.median.saturating_sub(inside).as_micros();
+    println!("{outside:>10} us  process: start, output, end");
     Ok(())
 }
 
-fn boot(arguments: &Args, exuvia: &Path, image: &Path) -> Result<()> {
-    let stages = stages(arguments, exuvia, image)?;
+/// Measures how long it takes until the guest has answered.
+pub(super) fn boot(arguments: &Args, exuvia: &Path) -> Result<()> {
+    let scratch = small_image()?;
+    let stages = stages(arguments, exuvia, &scratch.path().join(SMALL))?;
     println!("from the creation of the VM to the first reply, medians of {}:", arguments.runs);
     let until = stages.iter().take_while(|(stage, _)| stage != "take the reply");
-    let mut total = 0.0;
+    let mut total = Duration::ZERO;
     for (stage, spread) in until {
-        println!("{:>10.0} us  {stage}", spread.median);
+        println!("{:>10} us  {stage}", spread.median.as_micros());
         total += spread.median;
     }
-    println!("{total:>10.0} us  together");
+    println!("{:>10} us  together", total.as_micros());
     let size = std::fs::metadata(build::kernel(false)?).context("no guest image")?.len();
     println!("the guest image has {size} bytes ({:.2} of 1 MiB)", size as f64 / f64::from(1 << 20));
     Ok(())
@@ -128,38 +122,9 @@ fn stages(arguments: &Args, exuvia: &Path, image: &Path) -> Result<Vec<(String, 
     Ok(order.into_iter().map(spread).collect())
 }
 
-/// How long a command takes, from outside.
-fn time(command: &mut Command) -> Result<Duration> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let started = Instant::now();
-    let status = command.status().context("cannot run a command")?;
-    let elapsed = started.elapsed();
-    ensure!(status.success(), "{command:?} failed");
-    Ok(elapsed)
-}
-
-/// The middle of many times and how far they lie apart, in microseconds.
-#[derive(Debug)]
-struct Spread {
-    least: f64,
-    median: f64,
-    ninth_tenth: f64,
-}
-
-impl Spread {
-    fn of(mut times: Vec<Duration>) -> Self {
-        times.sort();
-        let at =
-            |index: usize| times.get(index).map_or(0.0, |duration| duration.as_secs_f64() * 1e6);
-        Self { least: at(0), median: at(times.len() / 2), ninth_tenth: at(times.len() * 9 / 10) }
-    }
-}
-
-impl std::fmt::Display for Spread {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut text = String::new();
-        write!(text, "median {:.0} us", self.median)?;
-        write!(text, " (least {:.0}, nine of ten below {:.0})", self.least, self.ninth_tenth)?;
-        formatter.write_str(&text)
-    }
+/// Times in words, in microseconds.
+fn words(spread: &Spread) -> String {
+    let [least, median, ninth_tenth] =
+        [spread.least, spread.median, spread.ninth_tenth].map(|time| time.as_micros());
+    format!("median {median} us (least {least}, nine of ten below {ninth_tenth})")
 }
