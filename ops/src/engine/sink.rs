@@ -167,7 +167,9 @@ impl<'a, T: Transfers> Sink<'a, T> {
     ///
     /// If something could not be.
     pub fn settle(&mut self) -> Result<(), Error> {
-        while let Some(gather) = self.gathers.pop() {
+        // In order, as a file may be one that can only be written so.
+        self.gathers.sort_unstable_by_key(|gather| (gather.slot, gather.start));
+        for gather in core::mem::take(&mut self.gathers) {
             self.write_gather(gather)?;
         }
         while self.requests > 0 {
@@ -218,19 +220,25 @@ impl<'a, T: Transfers> Sink<'a, T> {
         self.start(length, Transfer::Write { slot, offset: start, range: 0..length, buffer })
     }
 
-    /// Adds bytes to those that end where these start. The last sector of those may be
-    /// written once more.
+    /// Adds bytes to those that end where these start, or in the sector in front. The last
+    /// sector of those may be written once more.
     fn gather(&mut self, slot: u8, offset: u64, bytes: &[u8]) -> Result<(), Error> {
         let (mut offset, mut rest) = (offset, bytes);
         while !rest.is_empty() {
-            let touches =
-                |it: &Gather<T::Buffer>| it.slot == slot && (it.start..=it.end()).contains(&offset);
+            let touches = |it: &Gather<T::Buffer>| {
+                let end = it.end().next_multiple_of(SECTOR as u64);
+                it.slot == slot && (it.start..=end).contains(&offset)
+            };
             let found = self.gathers.iter().position(touches);
             let mut gather = match found {
                 Some(index) => self.gathers.remove(index),
                 None => self.new_gather(slot, offset)?,
             };
             let skip = usize::try_from(offset - gather.start).unwrap_or(GATHER);
+            // What is missing of a sector is zeros.
+            if let Some(gap) = gather.buffer.get_mut(gather.filled..skip) {
+                gap.fill(0);
+            }
             let room = gather.buffer.get_mut(skip..GATHER).unwrap_or_default();
             let (part, behind) = rest.split_at(rest.len().min(room.len()));
             if let Some(target) = room.get_mut(..part.len()) {
