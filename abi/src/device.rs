@@ -30,7 +30,10 @@ pub struct Block {
     /// Its length in bytes. A virtio-blk device counts in sectors of 512 bytes
     /// and pads the last one with zeros, so this is the only exact figure.
     pub length: u64,
-    /// The room that it takes on its file system, in bytes.
+    /// Whether a pipe brings it: the length is what has arrived by now, and the device can be
+    /// asked for more ([`arrival`](crate::arrival)).
+    pub arrives: bool,
+    /// The room that it takes on its file system, in bytes; [`u64::MAX`] if it has no holes.
     pub room: u64,
     /// Whether the guest may write to it. The host enforces it; this is so that
     /// the guest need not try.

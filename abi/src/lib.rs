@@ -12,7 +12,7 @@
 //! ([`text`]), on each message and on the whole stream ([`wire`]).
 //!
 //! Reading order: [`layout`] (guest-physical addresses), [`processor`] and
-//! [`pvh`] (how the guest is started), [`port`], [`device`] (what is plugged in where), [`request`], [`reply`],
+//! [`pvh`] (how the guest is started), [`port`], [`device`] (what is plugged in where), [`holes`] and [`arrival`] (what can be asked of it), [`request`], [`reply`],
 //! [`source`] (which image), [`info`], [`map`], [`convert`], [`compare`], [`measure`] and [`copy`] (the
 //! vocabulary of operations),
 //! [`wire`] (bytes).
@@ -22,6 +22,7 @@
 
 extern crate alloc;
 
+pub mod arrival;
 pub mod compare;
 pub mod convert;
 pub mod copy;
@@ -45,4 +46,4 @@ pub mod wire;
 /// It leads every request; a guest that finds another version refuses to run.
 /// The image is embedded in the host program, so the two differ only when
 /// somebody pairs them by hand (`exuvia --guest-image`).
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;

@@ -43,7 +43,7 @@ pub struct Probe<'a> {
 
 impl core::fmt::Debug for Probe<'_> {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(formatter, "Probe({} bytes)", self.storage.length())
+        write!(formatter, "Probe({} bytes of a file)", self.head.len())
     }
 }
 
@@ -65,10 +65,11 @@ pub fn detect(
     storage: &dyn Storage,
     extension: &[u8],
 ) -> Result<&'static dyn Format, StorageError> {
-    if storage.length() == 0 {
+    let there = storage.reach(HEAD as u64);
+    if there == 0 {
         return Ok(&crate::raw::Raw);
     }
-    let length = usize::try_from(storage.length()).map_or(HEAD, |length| length.min(HEAD));
+    let length = usize::try_from(there).map_or(HEAD, |length| length.min(HEAD));
     let head = storage::read_bytes(storage, 0, length)?;
     let probe = Probe { head: &head, extension, storage };
     let mut best: (&dyn Format, Confidence) = (&crate::raw::Raw, Confidence::NONE);

@@ -12,8 +12,16 @@ use zerocopy::{FromZeros, IntoBytes};
 /// Reads are plain blocking calls: formats use them for metadata only, in small
 /// pieces that the implementation is expected to cache.
 pub trait Storage {
-    /// The length in bytes.
+    /// The length in bytes. A file whose bytes arrive over time has one once it has ended.
     fn length(&self) -> u64;
+
+    /// How many bytes are known to be there: `wanted` at the least, unless it ends before
+    /// that, and then it is the length. Who only needs to know whether a range is there asks
+    /// this, so that nobody waits for the end of a file whose bytes arrive over time.
+    fn reach(&self, wanted: u64) -> u64 {
+        let _ = wanted;
+        self.length()
+    }
 
     /// Fills a buffer with the bytes from `offset` on.
     ///
@@ -79,7 +87,8 @@ pub fn read_at_padded(
     offset: u64,
     buffer: &mut [u8],
 ) -> Result<(), StorageError> {
-    let there = storage.length().saturating_sub(offset);
+    let wanted = offset.saturating_add(buffer.len() as u64);
+    let there = storage.reach(wanted).saturating_sub(offset);
     let there = usize::try_from(there).map_or(buffer.len(), |there| there.min(buffer.len()));
     let (there, missing) = buffer.split_at_mut_checked(there).unwrap_or_default();
     missing.fill(0);
@@ -137,7 +146,7 @@ pub fn visit_pieces<E: From<StorageError>>(
 /// [`StorageError::PastEnd`] if not.
 pub fn check_range(storage: &dyn Storage, offset: u64, length: u64) -> Result<(), StorageError> {
     match offset.checked_add(length) {
-        Some(end) if end <= storage.length() => Ok(()),
+        Some(end) if end <= storage.reach(end) => Ok(()),
         _ => Err(StorageError::PastEnd { offset, length }),
     }
 }
@@ -201,7 +210,11 @@ const SECTOR: u64 = 512;
 /// The length of a file in whole sectors, in bytes.
 #[must_use]
 pub fn length_in_sectors(file: &dyn Storage) -> u64 {
-    file.length().checked_next_multiple_of(SECTOR).unwrap_or(u64::MAX)
+    in_sectors(file.length())
+}
+
+fn in_sectors(length: u64) -> u64 {
+    length.checked_next_multiple_of(SECTOR).unwrap_or(u64::MAX)
 }
 
 impl WholeSectors {
@@ -217,6 +230,10 @@ impl Storage for WholeSectors {
         length_in_sectors(self.0.as_ref())
     }
 
+    fn reach(&self, wanted: u64) -> u64 {
+        in_sectors(self.0.reach(wanted))
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
         check_range(self, offset, buffer.len() as u64)?;
         read_at_padded(self.0.as_ref(), offset, buffer)
@@ -225,7 +242,7 @@ impl Storage for WholeSectors {
 
 impl core::fmt::Debug for WholeSectors {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(formatter, "WholeSectors({} bytes)", self.length())
+        write!(formatter, "WholeSectors({} bytes or more)", self.reach(0))
     }
 }
 

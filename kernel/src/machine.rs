@@ -7,6 +7,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use core::cell::{Cell, RefCell};
 
+use abi::arrival::{self, Arrival};
 use abi::device::{self, Block, Device, Kind, Wiring};
 use abi::holes::{ANSWER, Ranges};
 use abi::layout;
@@ -83,7 +84,10 @@ pub fn console(device: &Device) -> Result<Console, DeviceError> {
 #[derive(Debug)]
 pub struct Disk {
     device: RefCell<BlockDevice>,
+    /// Its length in bytes, or how much of it has arrived.
     length: Cell<u64>,
+    /// Whether more of it may arrive.
+    arrives: Cell<bool>,
     /// What it took on its file system at the start, in bytes.
     room: u64,
     holes: RefCell<Holes>,
@@ -126,6 +130,7 @@ impl Disk {
         Ok(Self {
             device: RefCell::new(device),
             length: Cell::new(block.length),
+            arrives: Cell::new(block.arrives),
             room: block.room,
             holes: RefCell::new(holes),
             waiting: RefCell::default(),
@@ -149,6 +154,22 @@ impl Disk {
     pub fn set_length(&self, length: u64) {
         self.length.set(length);
         self.device.borrow_mut().set_length(length);
+    }
+
+    /// Waits until so many bytes have arrived, or the file has ended.
+    fn wait_for_bytes(&self, wanted: u64) {
+        let wanted = wanted.min(arrival::ALL).next_multiple_of(block::SECTOR);
+        let answer = DmaBuffer::zeroed(arrival::ANSWER).ok_or(StorageError::InputOutput);
+        let answer =
+            answer.and_then(|buffer| self.perform(Request::Arrival { offset: wanted, buffer }));
+        match answer.ok().and_then(|answer| Arrival::from_bytes(&answer)) {
+            Some(Arrival { length, is_all }) => {
+                self.set_length(length);
+                self.arrives.set(!is_all);
+            }
+            // What was there is all that there is; the host says why.
+            None => self.arrives.set(false),
+        }
     }
 
     /// Starts a request.
@@ -294,13 +315,21 @@ impl Disk {
 
 impl Storage for Disk {
     fn length(&self) -> u64 {
+        self.reach(u64::MAX)
+    }
+
+    fn reach(&self, wanted: u64) -> u64 {
+        if self.arrives.get() && wanted > self.length.get() {
+            self.wait_for_bytes(wanted);
+        }
         self.length.get()
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
         let length = buffer.len() as u64;
         let past_end = StorageError::PastEnd { offset, length };
-        let end = offset.checked_add(length).filter(|end| *end <= self.length()).ok_or(past_end)?;
+        let end =
+            offset.checked_add(length).filter(|end| *end <= self.reach(*end)).ok_or(past_end)?;
         if buffer.is_empty() {
             return Ok(());
         }

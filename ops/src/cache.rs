@@ -67,7 +67,8 @@ impl Cached {
 
     fn load(&self, number: u64) -> Result<Page, StorageError> {
         let start = number * PAGE;
-        let length = PAGE.min(self.file.length().saturating_sub(start));
+        let there = self.file.reach(start.saturating_add(PAGE));
+        let length = PAGE.min(there.saturating_sub(start));
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)].into_boxed_slice();
         self.file.read_at(start, &mut bytes)?;
         Ok(Page { number, bytes })
@@ -77,6 +78,10 @@ impl Cached {
 impl Storage for Cached {
     fn length(&self) -> u64 {
         self.file.length()
+    }
+
+    fn reach(&self, wanted: u64) -> u64 {
+        self.file.reach(wanted)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
@@ -100,7 +105,7 @@ impl Storage for Cached {
 impl core::fmt::Debug for Cached {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let pages = self.places.borrow().iter().flatten().count();
-        write!(formatter, "Cached({} bytes, {pages} pages)", self.length())
+        write!(formatter, "Cached({pages} pages)")
     }
 }
 

@@ -16,6 +16,7 @@ use formats::extent::{Compressed, Content, File, Place};
 use formats::image::{self, Holes, SnapshotChoice};
 use formats::{Image, Storage};
 
+use crate::engine::PIECE;
 use crate::open::{self, Link, Opened};
 use crate::session::{Error, Session};
 
@@ -41,11 +42,9 @@ struct Layer {
 }
 
 /// A file of an image.
-#[derive(Clone, Debug)]
 struct LayerFile {
     slot: u8,
-    /// Its length in bytes.
-    length: u64,
+    storage: Rc<dyn Storage>,
     /// What its holes say about the disk, once that was asked.
     holes: Cell<Option<Holes>>,
 }
@@ -255,7 +254,7 @@ impl<'a> Disk<'a> {
             Content::Compressed(mut unit) => {
                 let (file, spot) = layer.spot(unit.place)?;
                 // Its length may be a guess.
-                unit.length = unit.length.min(file.length.saturating_sub(spot.offset));
+                unit.length = file.available(spot.offset, unit.length);
                 Ok((length, Stored::Compressed(spot.slot, unit)))
             }
             // A log may make a file longer than it is.
@@ -266,11 +265,11 @@ impl<'a> Disk<'a> {
             Content::Data(place) => {
                 let (file, spot) = layer.spot(place)?;
                 let holes = self.holes(layer, file, place.file)?;
-                let left = file.length.saturating_sub(spot.offset);
-                if left == 0 {
+                let there = file.available(spot.offset, length);
+                if there == 0 {
                     return Ok((length, Stored::Hole(spot, holes)));
                 }
-                let length = length.min(left);
+                let length = there;
                 if holes == Holes::Hidden {
                     return Ok((length, Stored::Data(spot)));
                 }
@@ -287,7 +286,10 @@ impl<'a> Disk<'a> {
         if let Some(holes) = file.holes.get() {
             return Ok(holes);
         }
-        let found = layer.image.holes(name, self.session.room(layer.slot));
+        let room = self.session.room(layer.slot);
+        // One that has none has not to be asked how it was made.
+        let found =
+            if room == u64::MAX { Ok(Holes::Hidden) } else { layer.image.holes(name, room) };
         let found = found.map_err(|error| open::failure(layer.slot, &error))?;
         file.holes.set(Some(found));
         Ok(found)
@@ -344,5 +346,14 @@ fn not_opened(slot: u8, error: Error) -> Error {
 
 fn layer_file(session: &dyn Session, slot: u8) -> Result<LayerFile, Error> {
     let storage = session.storage(slot).ok_or_else(|| Error::empty_slot(slot))?;
-    Ok(LayerFile { slot, length: storage.length(), holes: Cell::new(None) })
+    Ok(LayerFile { slot, storage, holes: Cell::new(None) })
+}
+
+impl LayerFile {
+    /// How many of these bytes are there. Of a file whose bytes arrive over time it may be
+    /// fewer than there will be, but not none.
+    fn available(&self, offset: u64, length: u64) -> u64 {
+        let wanted = offset.saturating_add(length.min(PIECE));
+        self.storage.reach(wanted).saturating_sub(offset).min(length)
+    }
 }

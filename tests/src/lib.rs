@@ -11,7 +11,8 @@
 //! `create.rs` (the same), `luks.rs` (the same, against cryptsetup's), `contents.rs` (what
 //! raw images hold), `readers.rs` and `writers.rs` (what is on disks, and making
 //! images, without a machine), `samples.rs` (the makers of images, against qemu),
-//! `measure.rs`, `dd.rs` and `copy.rs` (the commands with these names), `references.rs`
+//! `measure.rs`, `dd.rs` and `copy.rs` (the commands with these names), `pipes.rs` (images
+//! that come and go through pipes), `references.rs`
 //! (which other files are opened), `chains.rs` (images on top of each other),
 //! `matrix.rs` (every reader with every writer), `callers.rs` (the command lines in
 //! docs/callers.md),
@@ -22,6 +23,7 @@ pub mod images;
 pub mod kernel_build;
 pub mod machine;
 pub mod native;
+pub mod pipe;
 pub mod place;
 pub mod sources;
 pub mod tool;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -108,6 +109,15 @@ impl Place {
     #[must_use]
     pub fn commands(&self) -> &Path {
         self.commands.path()
+    }
+
+    /// The same, as a command that is yet to be run.
+    #[must_use]
+    pub fn exuvia_command(&self, machine: crate::Machine, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.qemu_img_that_is_exuvia());
+        command.args(arguments).current_dir(self.path()).env("EXUVIA_BACKEND", machine.name());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
     }
 
     fn qemu_img_that_is_exuvia(&self) -> PathBuf {

@@ -86,7 +86,14 @@ impl Backend {
     pub fn run(&self, job: Job<'_>, listener: &mut dyn Listener) -> Result<Outcome, RunError> {
         match self {
             Self::Kvm(hypervisor) => hypervisor.run(job, listener),
-            Self::Qemu(qemu) => qemu.run(job, listener),
+            Self::Qemu(qemu) => {
+                let mut job = job;
+                for file in &mut job.files {
+                    file.stand_in()
+                        .map_err(|reason| RunError::StandIn { name: file.shown_name(), reason })?;
+                }
+                qemu.run(job, listener)
+            }
         }
     }
 }

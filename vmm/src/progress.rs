@@ -6,6 +6,7 @@ use std::io::{self, Write};
 #[derive(Debug)]
 pub struct Progress {
     style: Style,
+    is_output_taken: bool,
     /// How much more there has to be to be worth a line, in per cent.
     step: f64,
     /// What was printed last, in per cent.
@@ -27,7 +28,13 @@ impl Progress {
     /// Begins, with nothing done.
     #[must_use]
     pub fn begin(style: Style, step: f64) -> Self {
-        let mut progress = Self { style, step, last: 0.0 };
+        Self::begin_beside(false, style, step)
+    }
+
+    /// The same, on standard error if standard output has something else to take.
+    #[must_use]
+    pub fn begin_beside(is_output_taken: bool, style: Style, step: f64) -> Self {
+        let mut progress = Self { style, is_output_taken, step, last: 0.0 };
         progress.print(0.0, 0, 0);
         progress
     }
@@ -47,7 +54,7 @@ impl Progress {
             self.print(100.0, 0, 0);
         }
         if self.style == Style::Line {
-            write(format_args!("\n"));
+            self.write(format_args!("\n"));
         }
     }
 
@@ -55,18 +62,22 @@ impl Progress {
         self.last = part;
         match self.style {
             Style::Silent => {}
-            Style::Line => write(format_args!("    ({part:3.2}/100%)\r")),
-            Style::Json => write(format_args!(
+            Style::Line => self.write(format_args!("    ({part:3.2}/100%)\r")),
+            Style::Json => self.write(format_args!(
                 "{{\"progress\": {part:.2}, \"done\": {done}, \"total\": {total}}}\n"
             )),
         }
     }
-}
 
-/// Prints at once. If nobody listens, there is nobody to tell.
-fn write(text: std::fmt::Arguments<'_>) {
-    let mut output = io::stdout().lock();
-    let _ = output.write_fmt(text).and_then(|()| output.flush());
+    /// Prints at once. If nobody listens, there is nobody to tell.
+    fn write(&self, text: std::fmt::Arguments<'_>) {
+        let _ = if self.is_output_taken {
+            io::stderr().lock().write_fmt(text)
+        } else {
+            let mut output = io::stdout().lock();
+            output.write_fmt(text).and_then(|()| output.flush())
+        };
+    }
 }
 
 /// For a percentage, it does not matter what is lost of a large number.

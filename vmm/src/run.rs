@@ -112,6 +112,14 @@ pub enum RunError {
         /// The files, to tell which one it is about.
         files: Vec<HostFile>,
     },
+    /// What is read or written in order cannot be had as a file.
+    #[error("{name}: {reason}")]
+    StandIn {
+        /// What it is called, fit for a terminal.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
     /// The guest broke down.
     #[error("the guest broke down: {0}")]
     Guest(GuestError),

@@ -6,15 +6,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::host_file::output::Output;
-use crate::host_file::{HostFile, OpenError};
+use crate::host_file::{HostFile, OpenError, STANDARD_STREAM};
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,8 @@ enum State {
     Temporary(PathBuf),
     /// It was there before.
     Present,
+    /// It is written from the start to the end, and is no file.
+    Stream,
 }
 
 impl TargetFile {
@@ -97,6 +99,47 @@ impl TargetFile {
                 Ok((target, file.with_output(Output::growing(cache.durable)), true))
             }
         }
+    }
+
+    /// Whether a name is that of something that is written from the start to the end:
+    /// standard output, whatever that is, or a pipe.
+    #[must_use]
+    pub fn is_stream(path: &Path) -> bool {
+        let is_pipe = |it: std::fs::Metadata| it.file_type().is_fifo();
+        path == Path::new(STANDARD_STREAM) || std::fs::metadata(path).is_ok_and(is_pipe)
+    }
+
+    /// Whether what has a name is what standard output is.
+    #[must_use]
+    pub fn is_standard_output(path: &Path) -> bool {
+        let output = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+        let output = output.and_then(|output| output.metadata());
+        let same = |it: std::fs::Metadata| {
+            output.is_ok_and(|output| (it.dev(), it.ino()) == (output.dev(), output.ino()))
+        };
+        path == Path::new(STANDARD_STREAM) || std::fs::metadata(path).is_ok_and(same)
+    }
+
+    /// Opens such a thing.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn open_stream(path: &Path, cache: Cache) -> Result<(Self, HostFile), OpenError> {
+        let failed = |source| OpenError::Create { path: path.to_owned(), source };
+        let to = if path == Path::new(STANDARD_STREAM) {
+            io::stdout().as_fd().try_clone_to_owned().map(File::from)
+        } else {
+            // It waits for somebody to read from it.
+            OpenOptions::new().write(true).open(path)
+        };
+        let to = to.map_err(failed)?;
+        if to.is_terminal() {
+            let reason = "it is a terminal, which an image would upset";
+            return Err(failed(io::Error::other(reason)));
+        }
+        let file = HostFile::from_stream(to, path, cache.durable)?;
+        Ok((Self { path: path.to_owned(), state: State::Stream, cache }, file))
     }
 
     /// Opens a file that is there, to be written in place.
@@ -168,6 +211,9 @@ impl TargetFile {
             format!("{shown}: {reason}")
         };
         let Some(output) = file.output() else { return Ok(()) };
+        if file.finish_stream().map_err(|error| failed("be written", error))? {
+            return Ok(());
+        }
         if let Some(length) = output.final_length() {
             rustix::fs::ftruncate(file.as_fd(), length)
                 .map_err(|error| failed("set the length", error.into()))?;
@@ -189,7 +235,7 @@ impl TargetFile {
     /// A message for the user.
     pub fn publish(&mut self, file: &HostFile) -> Result<(), String> {
         let named = match std::mem::replace(&mut self.state, State::Present) {
-            State::Present => Ok(()),
+            State::Present | State::Stream => Ok(()),
             State::Temporary(temporary) => std::fs::rename(&temporary, &self.path),
             State::Nameless(folder, name) => give_name(file.as_fd(), &folder, &name),
         };

@@ -36,6 +36,8 @@ const TYPE_FLUSH: u32 = 4;
 const TYPE_WRITE_ZEROES: u32 = 13;
 /// Not of the standard: which parts are data.
 const TYPE_HOLES: u32 = 0x8000_0001;
+/// Not of the standard: how much of a file is there that arrives over time.
+const TYPE_ARRIVAL: u32 = 0x8000_0002;
 
 /// "Give the room back", of a request to write zeros (section 5.2.6).
 const UNMAP: u32 = 1;
@@ -117,6 +119,14 @@ pub enum Request {
     /// that driver and device agree on.
     Holes {
         /// Where to look.
+        offset: u64,
+        /// Where to.
+        buffer: DmaBuffer,
+    },
+    /// Fill a buffer with how much is there of a file that arrives over time, once it reaches
+    /// an offset or has ended, in the words that driver and device agree on.
+    Arrival {
+        /// How much is wanted.
         offset: u64,
         /// Where to.
         buffer: DmaBuffer,
@@ -204,7 +214,7 @@ impl Request {
                 length: *length,
                 writable: true,
             }),
-            Self::Holes { buffer, .. } => {
+            Self::Holes { buffer, .. } | Self::Arrival { buffer, .. } => {
                 Some(Data { address: buffer.address(), length: buffer.len(), writable: true })
             }
             Self::Write { range, buffer, .. } => {
@@ -221,7 +231,9 @@ impl Request {
 
     fn into_buffer(self) -> Option<Buffer> {
         match self {
-            Self::Read { buffer, .. } | Self::Holes { buffer, .. } => Some(Buffer::Filled(buffer)),
+            Self::Read { buffer, .. }
+            | Self::Holes { buffer, .. }
+            | Self::Arrival { buffer, .. } => Some(Buffer::Filled(buffer)),
             Self::Write { buffer, .. } => Some(Buffer::Stored(buffer)),
             Self::WriteZeroes { .. } | Self::Flush => None,
         }
@@ -367,9 +379,10 @@ impl BlockDevice {
                 (TYPE_WRITE_ZEROES, *offset, *length)
             }
             Request::Holes { offset, .. } => (TYPE_HOLES, *offset, 0),
+            Request::Arrival { offset, .. } => (TYPE_ARRIVAL, *offset, 0),
             Request::Flush => (TYPE_FLUSH, 0, 0),
         };
-        let writes = !matches!(kind, TYPE_IN | TYPE_HOLES);
+        let writes = !matches!(kind, TYPE_IN | TYPE_HOLES | TYPE_ARRIVAL);
         if writes && !self.writable {
             return Err(RejectReason::ReadOnly);
         }
@@ -377,6 +390,8 @@ impl BlockDevice {
             return Err(RejectReason::Misaligned);
         }
         match offset.checked_add(length) {
+            // It is asked because the capacity is not known.
+            Some(_) if kind == TYPE_ARRIVAL => {}
             Some(end) if end <= self.capacity() => {}
             _ => return Err(RejectReason::PastEnd),
         }

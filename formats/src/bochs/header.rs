@@ -98,7 +98,7 @@ impl Header {
     pub fn read(storage: &dyn Storage) -> Result<Self, Error> {
         let header: Self = read_padded(storage, 0)?;
         match header.is_growing() {
-            true if storage.length() < HEADER_SIZE as u64 => {
+            true if storage.reach(HEADER_SIZE as u64) < HEADER_SIZE as u64 => {
                 Err(BochsError::HeaderOutsideFile.into())
             }
             true => Ok(header),

@@ -51,7 +51,7 @@ impl Header {
     ///
     /// If the file is shorter.
     pub fn read(storage: &dyn Storage) -> Result<Self, Error> {
-        if storage.length() < OFFSETS {
+        if storage.reach(OFFSETS) < OFFSETS {
             return Err(CloopError::HeaderOutsideFile.into());
         }
         let mut header = Self::new_zeroed();

@@ -55,7 +55,7 @@ impl Format for Luks {
 
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
         let storage = storage.as_ref();
-        let length = usize::try_from(storage.length()).unwrap_or(HEAD).min(HEAD);
+        let length = usize::try_from(storage.reach(HEAD as u64)).unwrap_or(HEAD).min(HEAD);
         let image = match version(&storage::read_bytes(storage, 0, length)?) {
             Some(version2::header::VERSION) => {
                 LuksImage::version_2(version2::Volume::read(storage)?, storage)

@@ -9,7 +9,7 @@ use super::image::Layout;
 use super::{ParallelsError, SECTOR, extension};
 use crate::error::Error;
 use crate::image::MAX_DISK;
-use crate::storage::Storage;
+use crate::storage::{self, Storage};
 
 /// What an image starts with whose BAT counts sectors.
 pub const MAGIC: [u8; 16] = *b"WithoutFreeSpace";
@@ -140,7 +140,7 @@ impl Header {
 fn check_bat(entries: u32, file: &dyn Storage) -> Result<(), ParallelsError> {
     let offset = BAT_OFFSET;
     let length = u64::from(entries).saturating_mul(ENTRY_SIZE);
-    if offset.saturating_add(length) > file.length() {
+    if storage::check_range(file, offset, length).is_err() {
         return Err(ParallelsError::BatOutsideFile { offset, length });
     }
     Ok(())

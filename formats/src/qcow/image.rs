@@ -32,7 +32,7 @@ impl QcowImage {
     pub fn open(storage: Rc<dyn Storage>) -> Result<Self, Error> {
         let storage: Rc<dyn Storage> = Rc::new(WholeSectors::new(storage));
         // A file has whole sectors, but for an empty one.
-        if storage.length() == 0 {
+        if storage.reach(1) == 0 {
             return Err(QcowError::NoMagic.into());
         }
         let header: Header = storage::read_padded(storage.as_ref(), 0)?;

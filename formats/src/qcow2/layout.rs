@@ -146,7 +146,7 @@ impl Layout {
     /// supported, or a table that it names is not in the file.
     pub fn read(storage: &dyn Storage) -> Result<Self, Error> {
         // A file has whole sectors, but for an empty one.
-        if storage.length() == 0 {
+        if storage.reach(1) == 0 {
             return Err(Qcow2Error::NoMagic.into());
         }
         let header: Header = storage::read_padded(storage, 0)?;

@@ -107,6 +107,13 @@ pub fn has_signature(head: &[u8]) -> bool {
 }
 
 impl Header {
+    /// Where the map of blocks ends, in bytes.
+    #[must_use]
+    pub fn map_end(&self) -> u64 {
+        let length = u64::from(self.blocks.get()).saturating_mul(ENTRY_SIZE);
+        u64::from(self.map_offset.get()).saturating_add(length)
+    }
+
     /// The layout of the image that this is the header of, in a file of this length in bytes.
     /// Checks are in the order of qemu-img, whose messages they have.
     ///
@@ -134,7 +141,7 @@ impl Header {
         }
         let map = u64::from(self.map_offset.get());
         let length = u64::from(blocks).saturating_mul(ENTRY_SIZE);
-        if map.saturating_add(length) > file_length {
+        if self.map_end() > file_length {
             return Err(VdiError::MapOutsideFile { offset: map, length });
         }
         Ok(Layout {

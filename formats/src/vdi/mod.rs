@@ -61,7 +61,7 @@ impl Format for Vdi {
     fn open(&self, storage: Rc<dyn Storage>) -> Result<Box<dyn Image>, Error> {
         let file: Rc<dyn Storage> = Rc::new(WholeSectors::new(storage));
         let header: Header = storage::read_padded(file.as_ref(), 0)?;
-        let layout = header.layout(file.length())?;
+        let layout = header.layout(file.reach(header.map_end()))?;
         Ok(Box::new(VdiImage { file, layout }))
     }
 

@@ -79,7 +79,8 @@ impl Descriptor {
     /// Reads text up to the first NUL, the end of the file, or as much as there
     /// can be.
     fn read(storage: &dyn Storage, offset: u64, length: u64) -> Result<Self, Error> {
-        let available = storage.length().saturating_sub(offset).min(length);
+        let there = storage.reach(offset.saturating_add(length));
+        let available = there.saturating_sub(offset).min(length);
         let mut left = usize::try_from(available).unwrap_or(usize::MAX);
         let mut text = Vec::new();
         while left > 0 && text.len() <= MAX_TEXT {

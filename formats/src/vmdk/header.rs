@@ -175,7 +175,7 @@ impl Header {
             return Err(VmdkError::GrainTableCoversNothing.into());
         }
         let overhead = self.overhead.get();
-        if overhead > sector::count(storage) {
+        if !sector::has(storage, overhead) {
             let expected = u128::from(overhead).saturating_mul(u128::from(SECTOR));
             return Err(VmdkError::Truncated { expected }.into());
         }

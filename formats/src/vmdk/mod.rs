@@ -79,7 +79,7 @@ impl Format for Vmdk {
 /// Opens an image by what its first sector says.
 fn open(file: Rc<dyn Storage>) -> Result<VmdkImage, Error> {
     let storage = file.as_ref();
-    if storage.length() == 0 {
+    if storage.reach(1) == 0 {
         return Err(VmdkError::TooSmall.into());
     }
     let header: Header = sector::read(storage, "header", 0)?;

@@ -14,6 +14,12 @@ pub(super) fn count(storage: &dyn Storage) -> u64 {
     storage.length().div_ceil(SECTOR)
 }
 
+/// Whether a file has so many sectors.
+pub(super) fn has(storage: &dyn Storage, sectors: u64) -> bool {
+    let there = storage.reach(sectors.saturating_mul(SECTOR));
+    sectors <= there.div_ceil(SECTOR)
+}
+
 /// Where a part of a file starts, in bytes, if all its `length` bytes are there.
 /// Errors call it `what`.
 pub(super) fn locate(
@@ -23,7 +29,7 @@ pub(super) fn locate(
     length: u64,
 ) -> Result<u64, VmdkError> {
     let end = sector.checked_add(length.div_ceil(SECTOR));
-    let inside = end.is_some_and(|end| end <= count(storage));
+    let inside = end.is_some_and(|end| has(storage, end));
     let offset = sector.checked_mul(SECTOR).filter(|_| inside);
     offset.ok_or(VmdkError::OutsideFile { what, sector, length })
 }

@@ -71,7 +71,7 @@ impl Sparse {
     ///
     /// If the file has no such extent, or its header is damaged.
     pub fn read(storage: &dyn Storage) -> Result<Self, Error> {
-        if storage.length() == 0 {
+        if storage.reach(1) == 0 {
             return Err(VmdkError::TooSmall.into());
         }
         let header: header::Header = sector::read(storage, "header", 0)?;

@@ -173,7 +173,9 @@ impl<'a, T: Transfers> Sink<'a, T> {
     ///
     /// If something could not be.
     pub fn settle(&mut self) -> Result<(), Error> {
-        while let Some(gather) = self.gathers.pop() {
+        // In order, as a file may be one that can only be written so.
+        self.gathers.sort_unstable_by_key(|gather| (gather.slot, gather.start));
+        for gather in core::mem::take(&mut self.gathers) {
             self.write_gather(gather)?;
         }
         while self.requests > 0 {
@@ -226,8 +228,8 @@ impl<'a, T: Transfers> Sink<'a, T> {
         self.start(weight, Transfer::Write { slot, offset: start, range: 0..length, buffer })
     }
 
-    /// Adds bytes to those that end where these start. The last sector of those may be
-    /// written once more.
+    /// Adds bytes to those that end where these start, or in the sector in front. The last
+    /// sector of those may be written once more.
     fn gather(&mut self, slot: u8, offset: u64, bytes: &[u8]) -> Result<(), Error> {
         let (mut offset, mut rest) = (offset, bytes);
         while !rest.is_empty() {

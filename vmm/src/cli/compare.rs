@@ -85,7 +85,7 @@ pub fn run(program: &Program, arguments: &Args) -> ExitCode {
     }
     let open = |name, format: &Option<String>| {
         let image = ImageArgs { format: format.clone(), ..arguments.image.clone() };
-        Named::open(&image, name)
+        Named::open_input(&image, name)
     };
     let opened = open(first, &arguments.image.format)
         .and_then(|first| Ok([first, open(second, &arguments.second_format)?]));

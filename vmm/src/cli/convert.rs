@@ -15,7 +15,7 @@ use super::Program;
 use super::backing::{self, Backing};
 use super::image::ImageArgs;
 use super::machine::MachineArgs;
-use super::source::{MAX_DEPTH, Named, explain};
+use super::source::{self, MAX_DEPTH, Named, explain};
 use super::target::{self, NewImage, Wanted};
 use super::watch::{self, Names, NotDone};
 use crate::creation::{Settings, number, table};
@@ -211,7 +211,7 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
     }
 
     let opened: Result<Vec<_>, String> =
-        names.iter().map(|name| Named::open(&arguments.image, name)).collect();
+        names.iter().map(|name| Named::open_input(&arguments.image, name)).collect();
     let (named, mut files): (Vec<Named>, Vec<HostFile>) = opened?.into_iter().unzip();
 
     if let Some(complaint) = backing::complaint(&backing::Wish {
@@ -236,6 +236,8 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
     let sources = (FIRST_FILE_SLOT..).zip(&named);
     let sources: Vec<_> =
         sources.map(|(slot, named)| named.source(slot, snapshot.clone())).collect();
+    // To know how much there is to do, all of an image's tables are read, and then again.
+    let can_be_foreseen = !files.iter().any(|file| file.pipe().is_some());
     let target_slot = FIRST_FILE_SLOT + u8::try_from(files.len()).unwrap_or(u8::MAX);
 
     let state = match (arguments.no_create, arguments.target_is_zero) {
@@ -268,7 +270,7 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         target,
         range: Range::ALL,
         sparse,
-        progress: arguments.progress.is_some() && !arguments.quiet,
+        progress: arguments.progress.is_some() && !arguments.quiet && can_be_foreseen,
         salvage: arguments.salvage,
         hash: arguments.hash.is_some(),
         max_depth: MAX_DEPTH,
@@ -279,7 +281,8 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         Some("json") => Style::Json,
         Some(_) => Style::Line,
     };
-    let mut progress = Progress::begin(style, 1.0);
+    let is_printed = new_image.is_printed();
+    let mut progress = Progress::begin_beside(is_printed, style, 1.0);
     let mut digest = None;
     let mut hear = |reply, _: &Names| {
         if let Reply::Digest(bytes) = reply {
@@ -291,7 +294,7 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
     let image = Some(&mut new_image);
     let done = watch::make(program, machine, operation, files, image, &mut progress, &mut hear);
     let result = match done {
-        Ok(outcome) => new_image.commit(&outcome),
+        Ok(outcome) => source::drain(&outcome.files).and_then(|()| new_image.commit(&outcome)),
         Err(NotDone::NoMachine(message)) => Err(message),
         Err(NotDone::Failed(error)) => Err(new_image
             .explain(&error, format)
@@ -302,7 +305,12 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
     result?;
     if let Some(digest) = digest {
         let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        let _ = program.print(&format!("sha256:{digits}\n"));
+        let line = format!("sha256:{digits}");
+        if is_printed {
+            program.say_plainly(&line);
+        } else {
+            let _ = program.print(&format!("{line}\n"));
+        }
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use super::source::{MAX_DEPTH, Named, explain};
 use super::target::{self, NewImage, Wanted};
 use super::watch::{self, Names, NotDone};
 use crate::creation::{Settings, number};
+use crate::host_file::STANDARD_STREAM;
 use crate::output::escape::for_terminal;
 use crate::progress::{Progress, Style};
 use crate::run::FIRST_FILE_SLOT;
@@ -50,6 +51,8 @@ const EXAMPLES: &str = "Examples:
   exuvia dd if=part.img of=disk.img bs=1M seek=1 osize=20G
 
 Operands:
+  if=IMAGE      what is copied, standard input if missing or -
+  of=NEW-IMAGE  where it goes, standard output if missing or -
   bs=SIZE       the size of a block, 512 if missing
   count=BLOCKS  end behind so many blocks of the image, those that are skipped included
   skip=BLOCKS   leave out so many blocks of the image
@@ -140,13 +143,13 @@ impl Operands {
 
 fn dd(program: &Program, arguments: &Args) -> Result<(), String> {
     let operands = Operands::parse(&arguments.operands)?;
-    let (Some(input), Some(output)) = (&operands.input, &operands.output) else {
-        return Err("Must specify both input and output files".to_owned());
-    };
+    let standard = OsString::from(STANDARD_STREAM);
+    let input = operands.input.as_ref().unwrap_or(&standard);
+    let output = operands.output.as_ref().unwrap_or(&standard);
     if let Some(complaint) = arguments.image.complaint() {
         return Err(complaint);
     }
-    let (named, file) = Named::open(&arguments.image, input)?;
+    let (named, file) = Named::open_input(&arguments.image, input)?;
     if Format::from_name(&arguments.output_format).is_none() {
         return Err("Unknown file format".to_owned());
     }

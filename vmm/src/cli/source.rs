@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use abi::info::{self, Format};
 use abi::reply::{Failure, Reply};
@@ -13,7 +14,8 @@ use super::Program;
 use super::image::ImageArgs;
 use super::machine::MachineArgs;
 use super::watch::{self, Names, NotDone};
-use crate::host_file::HostFile;
+use crate::host_file::pipe::Pipe;
+use crate::host_file::{HostFile, OpenError};
 use crate::image_name::ImageName;
 use crate::output::escape::for_terminal;
 use crate::progress::{Progress, Style};
@@ -46,16 +48,35 @@ impl Named {
         })
     }
 
+    /// The same, where it may also be a pipe, and `-` is standard input.
+    ///
+    /// # Errors
+    ///
+    /// A message for the user, if it cannot be opened.
+    pub fn open_input(arguments: &ImageArgs, name: &OsString) -> Result<(Self, HostFile), String> {
+        Self::find_with(arguments, name, HostFile::open_input).map_err(|reason| {
+            format!("Could not open '{}': {reason}", for_terminal(name.as_bytes()))
+        })
+    }
+
     /// The same, for those who do not say the name first.
     ///
     /// # Errors
     ///
     /// The reason, if it cannot be opened.
     pub fn find(arguments: &ImageArgs, name: &OsString) -> Result<(Self, HostFile), String> {
+        Self::find_with(arguments, name, HostFile::open)
+    }
+
+    fn find_with(
+        arguments: &ImageArgs,
+        name: &OsString,
+        open: impl Fn(&Path) -> Result<HostFile, OpenError>,
+    ) -> Result<(Self, HostFile), String> {
         let said = for_terminal(name.as_bytes());
         let name = arguments.name(name).map_err(|error| error.to_string())?;
         let format = known_format(&name)?;
-        let file = HostFile::open(&name.path).map_err(|error| error.to_string())?;
+        let file = open(&name.path).map_err(|error| error.to_string())?;
         Ok((Self { said, name, format }, file))
     }
 
@@ -131,6 +152,9 @@ pub fn explain(error: &RunError, named: &[Named], first_slot: u8) -> String {
     let RunError::Failed { failure, files } = error else {
         return explain_otherwise(error, named);
     };
+    if let Some(complaint) = explain_pipe(files) {
+        return complaint;
+    }
     let file = failure.device.and_then(|slot| file_in_slot(files, slot));
     let origin = file.map(HostFile::origin);
     let index = failure.device.and_then(|slot| slot.checked_sub(first_slot)).map(usize::from);
@@ -144,6 +168,27 @@ pub fn explain(error: &RunError, named: &[Named], first_slot: u8) -> String {
         }
         None => explain_chain(error, named, first_slot),
     }
+}
+
+/// What is wrong with a pipe that was read, if something is.
+fn explain_pipe(files: &[HostFile]) -> Option<String> {
+    let complaint = |file: &HostFile| Some((file.shown_name(), file.pipe()?.complaint()?));
+    let (name, complaint) = files.iter().find_map(complaint)?;
+    Some(format!("{name}: cannot be read from a pipe: {complaint}"))
+}
+
+/// Has pipes read to their ends, so that nobody is kept from writing who has more than was
+/// needed.
+///
+/// # Errors
+///
+/// A message for the user, if one cannot be read.
+pub fn drain(files: &[HostFile]) -> Result<(), String> {
+    files
+        .iter()
+        .filter_map(HostFile::pipe)
+        .try_for_each(Pipe::drain)
+        .map_err(|_| explain_pipe(files).unwrap_or_default())
 }
 
 /// The same where every image of a chain is opened by itself.

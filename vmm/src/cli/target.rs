@@ -112,7 +112,12 @@ impl NewImage {
             Err(NameError::Empty) if wanted.state == State::New => PathBuf::new(),
             Err(error) => return Err(error.to_string()),
         };
-        let (file, host_file, state) = if wanted.state == State::New {
+        let (file, host_file, state) = if TargetFile::is_stream(&path) {
+            check_stream(&said, wanted)?;
+            let opened = TargetFile::open_stream(&path, cache);
+            let (file, host_file) = opened.map_err(|error| error.to_string())?;
+            (file, host_file, State::New)
+        } else if wanted.state == State::New {
             let created = TargetFile::create(&path, cache);
             let (file, host_file, is_empty) = created.map_err(|error| error.to_string())?;
             (file, host_file, if is_empty { State::New } else { State::Used })
@@ -196,6 +201,12 @@ impl NewImage {
         Self::open(name, wanted, cache, slot).map_err(|error| about(&error))
     }
 
+    /// Whether it goes to standard output, where nothing else may be said then.
+    #[must_use]
+    pub fn is_printed(&self) -> bool {
+        TargetFile::is_standard_output(&self.path)
+    }
+
     /// What the file holds before.
     #[must_use]
     pub fn state(&self) -> State {
@@ -265,6 +276,19 @@ impl NewImage {
         let is_ours = |slot| self.files.iter().any(|(own, _)| *own == slot);
         failure.device.is_some_and(is_ours).then_some(message)
     }
+}
+
+/// That an image cannot be written to a pipe, if it cannot.
+fn check_stream(said: &str, wanted: &Wanted<'_>) -> Result<(), String> {
+    let format = wanted.format.name();
+    let subformat = wanted.settings.text("subformat");
+    if wanted.state != State::New {
+        return Err(format!("{said}: it is a pipe, and no image that could be written into"));
+    }
+    if !table::is_written_in_order(wanted.format, subformat) {
+        return Err(format!("a {format} image cannot be written to a pipe: it needs seeking"));
+    }
+    Ok(())
 }
 
 /// What ids are made of.

@@ -63,6 +63,18 @@ pub const fn can_compress(format: Format) -> bool {
     matches!(format, Format::Qcow2 | Format::Qcow | Format::Vmdk)
 }
 
+/// Whether images of a format, and of this subformat, are written from the start to the end
+/// without going back.
+#[must_use]
+pub fn is_written_in_order(format: Format, subformat: Option<&[u8]>) -> bool {
+    match format {
+        Format::Raw => true,
+        Format::Vmdk => subformat == Some(b"streamOptimized"),
+        Format::Vpc => subformat == Some(b"fixed"),
+        _ => false,
+    }
+}
+
 const SIZE: Description = Description::new("size", Kind::Size, "Virtual disk size");
 
 /// The options of the file that an image goes into.

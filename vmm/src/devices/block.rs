@@ -4,9 +4,10 @@
 //! decided here, whatever it asks: an input is never written to, and nothing
 //! beyond the capacity exists.
 
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use abi::{holes, layout};
+use abi::{arrival, holes, layout};
 use vm_memory::{Bytes, GuestMemoryBackend, GuestMemoryMmap, VolatileSlice};
 
 use super::DeviceError;
@@ -29,6 +30,8 @@ const TYPE_FLUSH: u32 = 4;
 const TYPE_WRITE_ZEROES: u32 = 13;
 /// Not of the standard: which parts are data (`abi::holes`).
 const TYPE_HOLES: u32 = 0x8000_0001;
+/// Not of the standard: how much is there of a file that a pipe brings (`abi::arrival`).
+const TYPE_ARRIVAL: u32 = 0x8000_0002;
 
 /// The length of what a request to write zeros says: the first sector, how many, flags.
 const ZEROES: usize = 16;
@@ -48,9 +51,12 @@ enum Status {
 
 /// A block device.
 #[derive(Debug)]
-pub struct Block {
+pub struct Block<'memory> {
     queue: DeviceQueue,
     file: HostFile,
+    memory: &'memory GuestMemoryMmap,
+    /// A request that wants what a pipe has not brought yet.
+    waiting: Option<Chain<'memory>>,
 }
 
 /// A request, taken out of a descriptor chain.
@@ -65,14 +71,19 @@ struct Request<'memory> {
     status: VolatileSlice<'memory>,
 }
 
-impl Block {
+impl<'memory> Block<'memory> {
     /// The device in a slot, over a file.
     ///
     /// # Errors
     ///
     /// If the slot's rings are not in memory.
-    pub fn new(slot: u8, file: HostFile, memory: &GuestMemoryMmap) -> Result<Self, DeviceError> {
-        Ok(Self { queue: DeviceQueue::new(layout::block_queue(slot), memory)?, file })
+    pub fn new(
+        slot: u8,
+        file: HostFile,
+        memory: &'memory GuestMemoryMmap,
+    ) -> Result<Self, DeviceError> {
+        let queue = DeviceQueue::new(layout::block_queue(slot), memory)?;
+        Ok(Self { queue, file, memory, waiting: None })
     }
 
     /// The file.
@@ -87,9 +98,24 @@ impl Block {
         self.file
     }
 
-    /// The queue.
-    pub fn queue(&mut self) -> &mut DeviceQueue {
-        &mut self.queue
+    /// Asks for a doorbell at the next request. Says whether there is one already that can
+    /// be carried out.
+    ///
+    /// # Errors
+    ///
+    /// If the guest breaks the rules.
+    pub fn ask_for_doorbell(&mut self) -> Result<bool, DeviceError> {
+        // Where one waits for a pipe, those behind it do too, and the pipe says when.
+        if self.is_waiting() {
+            return Ok(false);
+        }
+        self.queue.ask_for_doorbell(self.memory)
+    }
+
+    /// Whether a request waits for a pipe.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
     }
 
     /// Carries out the requests that are there, a queue's worth at most: a guest
@@ -98,19 +124,25 @@ impl Block {
     /// # Errors
     ///
     /// If the guest breaks the rules.
-    pub fn process(&mut self, memory: &GuestMemoryMmap) -> Result<bool, DeviceError> {
+    pub fn process(&mut self) -> Result<bool, DeviceError> {
         for count in 0..layout::BLOCK_QUEUE_SIZE {
-            let Some(chain) = self.queue.pop(memory)? else {
+            let waiting = self.waiting.take();
+            let chain = if waiting.is_some() { waiting } else { self.queue.pop(self.memory)? };
+            let Some(chain) = chain else {
                 return Ok(count > 0);
             };
-            let request = Request::parse(chain, memory)?;
+            let request = Request::parse(chain.clone(), self.memory)?;
+            if self.file.pipe().is_some_and(|pipe| !pipe.has(request.end())) {
+                self.waiting = Some(chain);
+                return Ok(count > 0);
+            }
             let (status, written) = match self.perform(&request) {
                 Ok(written) => (Status::Ok, written),
                 Err(status) => (status, 0),
             };
             request.status.copy_from(&[status as u8]);
             let written = u32::try_from(written).unwrap_or(u32::MAX).saturating_add(1);
-            self.queue.give_back(memory, request.head, written)?;
+            self.queue.give_back(self.memory, request.head, written)?;
         }
         Ok(true)
     }
@@ -121,10 +153,13 @@ impl Block {
         match request.kind {
             TYPE_IN if request.into_guest => self.read(request),
             TYPE_HOLES if request.into_guest => self.tell_holes(request),
+            TYPE_ARRIVAL if request.into_guest => self.tell_arrival(request),
             TYPE_OUT if !request.into_guest => self.write(request),
             TYPE_WRITE_ZEROES if !request.into_guest => self.write_zeroes(request),
             TYPE_FLUSH => self.flush(),
-            TYPE_IN | TYPE_OUT | TYPE_HOLES | TYPE_WRITE_ZEROES => Err(Status::InputOutput),
+            TYPE_IN | TYPE_OUT | TYPE_HOLES | TYPE_ARRIVAL | TYPE_WRITE_ZEROES => {
+                Err(Status::InputOutput)
+            }
             _ => Err(Status::Unsupported),
         }
     }
@@ -142,7 +177,11 @@ impl Block {
         // A file that is written to has room where nothing is yet.
         let room = self.file.output().map_or(0, |output| output.capacity());
         let capacity = there.max(room).next_multiple_of(SECTOR);
-        let mut offset = Self::start(request.sector, size, capacity)?;
+        let start = Self::start(request.sector, size, capacity)?;
+        if self.file.pipe().is_some_and(|pipe| !pipe.still_has(start, start + size)) {
+            return Err(Status::InputOutput);
+        }
+        let mut offset = start;
         for slice in &request.data {
             let length = slice.len() as u64;
             // What is beyond the file is padded: of others only the last sector can be.
@@ -157,6 +196,9 @@ impl Block {
             }
             offset += length;
         }
+        if let Some(pipe) = self.file.pipe() {
+            pipe.was_read(start, start + size);
+        }
         Ok(size)
     }
 
@@ -168,6 +210,14 @@ impl Block {
     fn write(&self, request: &Request<'_>) -> Result<u64, Status> {
         let output = self.output()?;
         let mut offset = Self::start(request.sector, request.size(), output.end())?;
+        if let Some(stream) = output.as_stream() {
+            let end = offset + request.size();
+            let write = |to: BorrowedFd<'_>| {
+                request.data.iter().try_for_each(|slice| volatile_io::write_all(to, slice))
+            };
+            stream.write(offset, end, write).map_err(|error| failed(output, error))?;
+            return Ok(0);
+        }
         for slice in &request.data {
             let mut written = volatile_io::write_all_at(self.file.as_fd(), slice, offset);
             // A disk may have larger sectors than the guest knows.
@@ -207,6 +257,17 @@ impl Block {
         Ok(0)
     }
 
+    fn tell_arrival(&self, request: &Request<'_>) -> Result<u64, Status> {
+        let ([slice], Some(pipe)) = (request.data.as_slice(), self.file.pipe()) else {
+            return Err(Status::Unsupported);
+        };
+        if slice.len() != arrival::ANSWER {
+            return Err(Status::Unsupported);
+        }
+        slice.copy_from(&pipe.arrival().to_bytes());
+        Ok(arrival::ANSWER as u64)
+    }
+
     fn tell_holes(&self, request: &Request<'_>) -> Result<u64, Status> {
         let [slice] = request.data.as_slice() else {
             return Err(Status::Unsupported);
@@ -225,6 +286,12 @@ impl<'memory> Request<'memory> {
     /// The size of its data in bytes.
     fn size(&self) -> u64 {
         self.data.iter().map(|slice| slice.len() as u64).sum()
+    }
+
+    /// How much of a file it wants, from the start on, in bytes.
+    fn end(&self) -> u64 {
+        let size = if self.kind == TYPE_IN { self.size() } else { 0 };
+        self.sector.saturating_mul(SECTOR).saturating_add(size)
     }
 
     /// Takes a request out of a chain: a header of 16 bytes, data, and a byte

@@ -6,6 +6,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use vm_memory::VolatileSlice;
 
+use crate::host_file::stream::wait_for_room;
+
 /// Fills guest memory from a file at an offset.
 ///
 /// # Errors
@@ -45,6 +47,27 @@ pub fn write_all_at(
         // it exists.
         unsafe { libc::pwrite(file.as_raw_fd(), place, source.len() - done, position) }
     })
+}
+
+/// Writes guest memory to a file from where that is now on.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn write_all(file: BorrowedFd<'_>, source: &VolatileSlice<'_>) -> io::Result<()> {
+    let guard = source.ptr_guard();
+    let mut done = 0;
+    while done < source.len() {
+        let place = guard.as_ptr().wrapping_add(done).cast();
+        // SAFETY: as for `write_all_at`.
+        let count = unsafe { libc::write(file.as_raw_fd(), place, source.len() - done) };
+        match usize::try_from(count) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => done += count,
+            Err(_) => wait_for_room(file, io::Error::last_os_error())?,
+        }
+    }
+    Ok(())
 }
 
 /// Calls `step` with what is done and where to go on in the file, until all is done.

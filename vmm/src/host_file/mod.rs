@@ -2,9 +2,17 @@
 //!
 //! The host knows a file's name, its length and how much room it takes on disk,
 //! and never looks inside.
+//!
+//! Reading order: this file, [`output`] (files that are written to), [`stream`] and
+//! [`pipe`] (those that are written and read in order, through [`spool`] and [`gone`]),
+//! [`queries`].
 
+pub mod gone;
 pub mod output;
+pub mod pipe;
 pub mod queries;
+pub mod spool;
+pub mod stream;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
@@ -13,6 +21,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use abi::device::{Block, Device, Holes, Kind, Wiring};
 use abi::holes::Ranges;
@@ -21,6 +30,8 @@ use rustix::io::Errno;
 use thiserror::Error;
 
 use self::output::Output;
+use self::pipe::Pipe;
+use self::stream::Stream;
 use crate::reasons::reason;
 
 /// A file that a guest may see.
@@ -34,6 +45,8 @@ pub struct HostFile {
     is_device: bool,
     /// What may be done to it, if it is written to.
     output: Option<Arc<Output>>,
+    /// What brings its bytes, if that is a pipe.
+    pipe: Option<Pipe>,
     /// The images over it in the chain.
     above: Vec<Identity>,
     /// The name of the image that led to it, as the user gave it, if it is not this one.
@@ -43,6 +56,12 @@ pub struct HostFile {
 /// How many ranges of data a guest is told of if it cannot ask. The request has room for
 /// as many of all files; behind them, all is data.
 const MAX_LISTED: usize = 1000;
+
+/// What standard input and standard output are called on the command line.
+pub const STANDARD_STREAM: &str = "-";
+
+/// Whether somebody reads standard input already.
+static INPUT_IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// Which file it is, whatever its name: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,6 +119,75 @@ impl HostFile {
         Self::from_file(file, path)
     }
 
+    /// Opens a file for reading that may also be a pipe; `-` is standard input, whatever
+    /// that is.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn open_input(path: &Path) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::System { path: path.to_owned(), source };
+        let source = if path == Path::new(STANDARD_STREAM) {
+            if INPUT_IS_TAKEN.swap(true, Ordering::Relaxed) {
+                return Err(failed(io::Error::other("standard input can be read only once")));
+            }
+            io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(failed)?
+        } else if std::fs::metadata(path).is_ok_and(|it| it.file_type().is_fifo()) {
+            // It waits for somebody to write to it.
+            File::open(path).map_err(failed)?
+        } else {
+            return Self::open(path);
+        };
+        let kind = source.metadata().map_err(failed)?.file_type();
+        if !kind.is_fifo() && !kind.is_socket() {
+            return Self::from_file(source, path);
+        }
+        let pipe = Pipe::start(source).map_err(failed)?;
+        // QEMU takes a file that is only read as one that is opened so.
+        let file = spool::open_again(pipe.as_fd()).map_err(failed)?;
+        Ok(Self { pipe: Some(pipe), ..Self::from_file(file, path)? })
+    }
+
+    /// Takes a file that is written from its start to its end, known by a name.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be used.
+    pub fn from_stream(to: File, path: &Path, is_durable: bool) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Create { path: path.to_owned(), source };
+        let metadata = to.metadata().map_err(failed)?;
+        let file = to.try_clone().map_err(failed)?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            length: 0,
+            allocated: 0,
+            identity: Identity { device: metadata.dev(), inode: metadata.ino() },
+            is_device: false,
+            output: Some(Arc::new(Output::stream(Stream::new(to), is_durable))),
+            pipe: None,
+            above: Vec::new(),
+            origin: None,
+        })
+    }
+
+    /// Has a file stand in for what can only be read or written in order, for machines that
+    /// know nothing else. Waits until all is there that is read.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be read to its end, or there is no room.
+    pub fn stand_in(&mut self) -> Result<(), String> {
+        if let Some(pipe) = &self.pipe {
+            pipe.wait_for_end()?;
+        }
+        if let Some(output) = self.output.as_ref().filter(|it| it.as_stream().is_some()) {
+            self.file = spool::nameless_file().map_err(|error| reason(&error))?;
+            output.set_stood_in();
+        }
+        Ok(())
+    }
+
     /// Takes a file that is open already, known by a name.
     ///
     /// # Errors
@@ -127,9 +215,16 @@ impl HostFile {
             identity: Identity { device: metadata.dev(), inode: metadata.ino() },
             is_device,
             output: None,
+            pipe: None,
             above: Vec::new(),
             origin: None,
         })
+    }
+
+    /// The pipe that brings its bytes, if one does.
+    #[must_use]
+    pub fn pipe(&self) -> Option<&Pipe> {
+        self.pipe.as_ref()
     }
 
     /// The same file, which a guest may write to.
@@ -183,6 +278,9 @@ impl HostFile {
     /// does not know has data everywhere.
     #[must_use]
     pub fn data_ranges(&self, start: u64, limit: usize) -> Ranges {
+        if self.pipe.is_some() {
+            return Ranges { end: u64::MAX, data: vec![(start, u64::MAX)] };
+        }
         let mut ranges = Ranges { end: start, data: Vec::new() };
         while ranges.end < self.length && ranges.data.len() < limit {
             let data = match rustix::fs::seek(self.as_fd(), Seeking::Data(ranges.end)) {
@@ -215,17 +313,17 @@ impl HostFile {
         name(&self.path)
     }
 
-    /// Its length in bytes.
+    /// Its length in bytes, or how much of it a pipe has brought by now.
     #[must_use]
     pub fn length(&self) -> u64 {
-        self.length
+        self.pipe.as_ref().map_or(self.length, |pipe| pipe.arrival().length)
     }
 
     /// How much of it can be read, in bytes: a file that is written to gets longer.
     #[must_use]
     pub fn readable_length(&self) -> u64 {
         if self.output.is_none() || self.is_device {
-            return self.length;
+            return self.length();
         }
         self.file.metadata().map_or(self.length, |metadata| metadata.len())
     }
@@ -284,6 +382,23 @@ impl HostFile {
         flags.contains(OFlags::DIRECT) && changed.is_ok()
     }
 
+    /// Writes what is missing of it, if it is written from the start to the end. Says whether
+    /// it is.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn finish_stream(&self) -> io::Result<bool> {
+        let Some((output, stream)) =
+            self.output.as_ref().and_then(|it| Some((it, it.as_stream()?)))
+        else {
+            return Ok(false);
+        };
+        let length = output.final_length().unwrap_or(0);
+        output.finish_stream(stream, &self.file, length)?;
+        Ok(true)
+    }
+
     /// The open file.
     #[must_use]
     pub fn as_fd(&self) -> BorrowedFd<'_> {
@@ -302,9 +417,10 @@ impl HostFile {
         };
         let (length, writable) = match &self.output {
             Some(output) => (output.capacity(), true),
-            None => (self.length, false),
+            None => (self.length(), false),
         };
-        let room = self.allocated;
-        Device { slot, kind: Kind::Block(Block { length, room, writable, holes }), wiring }
+        let arrives = self.pipe.as_ref().is_some_and(|pipe| !pipe.arrival().is_all);
+        let room = if self.pipe.is_some() { u64::MAX } else { self.allocated };
+        Device { slot, kind: Kind::Block(Block { length, arrives, room, writable, holes }), wiring }
     }
 }

@@ -3,14 +3,17 @@
 //! The user has named them. A guest that is not ours any more can write anything into
 //! them, up to the capacity that it was granted, and nothing else anywhere.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use abi::reply::Preallocation;
 use rustix::fs::{FallocateFlags, SeekFrom};
 use rustix::io::Errno;
+
+use super::stream::Stream;
 
 /// The unit of writes in bytes.
 const SECTOR: u64 = 512;
@@ -28,6 +31,10 @@ pub struct Output {
     final_length: Mutex<Option<u64>>,
     /// How it is to get all of its room then.
     preallocation: OnceLock<Preallocation>,
+    /// Where it goes, if it is written from the start to the end.
+    stream: Option<Stream>,
+    /// Whether another file stands in for that.
+    is_stood_in: AtomicBool,
     /// Why a write failed.
     failure: OnceLock<io::Error>,
 }
@@ -42,7 +49,40 @@ impl Output {
             is_durable,
             final_length: Mutex::new(None),
             preallocation: OnceLock::new(),
+            stream: None,
+            is_stood_in: AtomicBool::new(false),
             failure: OnceLock::new(),
+        }
+    }
+
+    /// Something that starts empty and is written from the start to the end.
+    #[must_use]
+    pub fn stream(stream: Stream, is_durable: bool) -> Self {
+        Self { stream: Some(stream), ..Self::growing(is_durable) }
+    }
+
+    /// Where it goes, if it is written from the start to the end.
+    #[must_use]
+    pub fn as_stream(&self) -> Option<&Stream> {
+        self.stream.as_ref()
+    }
+
+    /// Has another file stand in for what is written from the start to the end.
+    pub fn set_stood_in(&self) {
+        self.is_stood_in.store(true, Ordering::Relaxed);
+    }
+
+    /// Writes what is missing of something that is written from the start to the end: all of
+    /// the file that stands in for it, or zeros up to its length.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn finish_stream(&self, stream: &Stream, file: &File, length: u64) -> io::Result<()> {
+        if self.is_stood_in.load(Ordering::Relaxed) {
+            stream.pour(file, length)
+        } else {
+            stream.fill(length)
         }
     }
 
@@ -140,6 +180,11 @@ impl Output {
         if length == 0 {
             return Ok(());
         }
+        if let Some(stream) = &self.stream {
+            return stream
+                .write(start, start, |_| Ok(()))
+                .and_then(|()| stream.fill(start + length));
+        }
         let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         let zero = FallocateFlags::ZERO_RANGE | FallocateFlags::KEEP_SIZE;
         for flags in [punch, zero] {
@@ -158,7 +203,7 @@ impl Output {
     ///
     /// If it cannot be done.
     pub fn flush(&self, file: BorrowedFd<'_>) -> io::Result<()> {
-        if self.is_durable {
+        if self.is_durable && self.stream.is_none() {
             rustix::fs::fdatasync(file)?;
         }
         Ok(())

@@ -41,6 +41,7 @@ use self::signals::Signals;
 use self::vcpu::{Ended, Start, Vcpu};
 use crate::devices::block;
 use crate::devices::queue::FEATURES;
+use crate::host_file::HostFile;
 use crate::reasons::reason;
 use crate::run::{CONSOLE_SLOT, End, FIRST_FILE_SLOT, Job, Listener, Outcome, RunError};
 use crate::timings::{Moment, Timings};
@@ -158,7 +159,11 @@ fn run(
     let event = || EventFd::new(EFD_NONBLOCK).map_err(KvmError::host("make an event"));
     let outputs = (FIRST_FILE_SLOT..).zip(&job.files).filter(|(_, file)| file.output().is_some());
     let outputs = outputs.fold(0, |bits: u128, (slot, _)| bits | 1 << slot);
-    let signals = Arc::new(Signals::new(event()?, event()?, outputs));
+    let (inputs, written) = (event()?, event()?);
+    for pipe in job.files.iter().filter_map(HostFile::pipe) {
+        pipe.wake(inputs.try_clone().map_err(KvmError::host("share an event"))?);
+    }
+    let signals = Arc::new(Signals::new(inputs, written, outputs));
     // The vCPU takes as long to make as the rest of the machine.
     let vcpu = VcpuThread::start(&vm, &signals, Start::First(job.image.entry()))?;
 

@@ -44,7 +44,7 @@ pub(super) struct Service<'run> {
     budget: Budget,
     console: Console,
     /// The files by slot. Those that are written to are with their own thread.
-    disks: Vec<Option<Block>>,
+    disks: Vec<Option<Block<'run>>>,
     /// What may be done to those, by slot.
     outputs: Vec<(usize, Arc<Output>)>,
     replies: ReplyStream,
@@ -67,6 +67,9 @@ trait Attended {
 
     /// Asks for doorbells. Says whether there is nothing to do right now.
     fn everything_is_quiet(&mut self) -> Result<bool, GuestError>;
+
+    /// Whether the guest waits for somebody outside, who may take all the time there is.
+    fn is_kept_waiting(&self) -> bool;
 }
 
 impl Attendant<'_> {
@@ -74,6 +77,7 @@ impl Attendant<'_> {
     fn run(&mut self, attended: &mut dyn Attended, budget: Budget) -> Result<(), GuestError> {
         let mut deadline = Instant::now() + budget.time;
         let mut idle_since = Instant::now();
+        let mut batches = self.signals.batches();
         loop {
             // In this order, so that the last look comes after the end.
             let stopped = self.signals.stopped();
@@ -89,7 +93,13 @@ impl Attendant<'_> {
                 return Ok(());
             }
             if now >= deadline {
-                return Err(GuestError::TimedOut(budget.time));
+                // The other thread may have been busy, or be so right now.
+                let seen = std::mem::replace(&mut batches, self.signals.batches());
+                let is_alive = seen != batches || self.signals.is_writing();
+                if !budget.is_renewed || !(is_alive || attended.is_kept_waiting()) {
+                    return Err(GuestError::TimedOut(budget.time));
+                }
+                deadline = now + budget.time;
             }
             if busy {
                 continue;
@@ -129,25 +139,31 @@ fn make_sleeper(kick: &EventFd) -> io::Result<PollContext<()>> {
 
 /// The outputs, with their slots.
 struct Outputs<'run> {
-    memory: &'run GuestMemoryMmap,
-    disks: Vec<(usize, Block)>,
+    signals: &'run Signals,
+    disks: Vec<(usize, Block<'run>)>,
 }
 
 impl Attended for Outputs<'_> {
     fn serve(&mut self) -> Result<bool, GuestError> {
         let mut busy = false;
+        self.signals.set_writing(true);
         for (_, disk) in &mut self.disks {
-            busy |= disk.process(self.memory)?;
+            busy |= disk.process()?;
         }
+        self.signals.set_writing(false);
         Ok(busy)
     }
 
     fn everything_is_quiet(&mut self) -> Result<bool, GuestError> {
         let mut pending = false;
         for (_, disk) in &mut self.disks {
-            pending |= disk.queue().ask_for_doorbell(self.memory)?;
+            pending |= disk.ask_for_doorbell()?;
         }
         Ok(!pending)
+    }
+
+    fn is_kept_waiting(&self) -> bool {
+        false
     }
 }
 
@@ -223,7 +239,7 @@ impl<'run> Service<'run> {
             let is_output = place.as_ref().is_some_and(|disk| disk.file().output().is_some());
             disks.extend(is_output.then(|| place.take()).flatten().map(|disk| (index, disk)));
         }
-        Outputs { memory: self.memory, disks }
+        Outputs { signals: self.signals, disks }
     }
 
     /// Whether a further vCPU has ended by itself.
@@ -358,7 +374,7 @@ impl Attended for Service<'_> {
     fn serve(&mut self) -> Result<bool, GuestError> {
         let mut busy = false;
         for disk in self.disks.iter_mut().flatten() {
-            busy |= disk.process(self.memory)?;
+            busy |= disk.process()?;
         }
         for _ in 0..CONSOLE_QUEUE_SIZE {
             let Some(output) = self.console.output(self.memory)? else {
@@ -377,9 +393,13 @@ impl Attended for Service<'_> {
     fn everything_is_quiet(&mut self) -> Result<bool, GuestError> {
         let mut pending = false;
         for disk in self.disks.iter_mut().flatten() {
-            pending |= disk.queue().ask_for_doorbell(self.memory)?;
+            pending |= disk.ask_for_doorbell()?;
         }
         pending |= self.console.ask_for_doorbells(self.memory)?;
         Ok(!pending)
+    }
+
+    fn is_kept_waiting(&self) -> bool {
+        self.disks.iter().flatten().any(Block::is_waiting)
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Signals {
     /// How many batches of requests the I/O threads have finished, and how often a vCPU
     /// has woken the others.
     batches: AtomicU64,
+    /// The thread that serves outputs may be writing.
+    writing: AtomicBool,
     /// How many vCPUs' threads sleep until `batches` moves on.
     asleep: Mutex<u32>,
     wake: Condvar,
@@ -44,6 +46,7 @@ impl Signals {
             output_slots,
             stop: AtomicBool::new(false),
             batches: AtomicU64::new(0),
+            writing: AtomicBool::new(false),
             asleep: Mutex::new(0),
             wake: Condvar::new(),
         }
@@ -87,6 +90,21 @@ impl Signals {
     pub(super) fn finished_batch(&self) {
         self.batches.fetch_add(1, Ordering::Release);
         self.wake_vcpus();
+    }
+
+    /// How many batches of requests have been finished.
+    pub(super) fn batches(&self) -> u64 {
+        self.batches.load(Ordering::Acquire)
+    }
+
+    /// Whether the thread that serves outputs may be writing.
+    pub(super) fn is_writing(&self) -> bool {
+        self.writing.load(Ordering::Acquire)
+    }
+
+    /// The thread that serves outputs begins to write, or is done.
+    pub(super) fn set_writing(&self, is_writing: bool) {
+        self.writing.store(is_writing, Ordering::Release);
     }
 
     /// Sleeps until more batches are finished than `seen`, and updates it.

@@ -84,6 +84,10 @@ impl StreamOptimized {
             output.write(File::Own, 0, self.header.as_bytes())?;
             let place = DESCRIPTOR_SECTOR.saturating_mul(SECTOR);
             output.write(File::Own, place, &self.descriptor)?;
+            // Without a gap everything is written in order, as a pipe needs it.
+            let end = place.saturating_add(self.descriptor.len() as u64);
+            let gap = FIRST_GRAIN.saturating_mul(SECTOR).saturating_sub(end);
+            output.write(File::Own, end, &vec![0; usize::try_from(gap).unwrap_or(0)])?;
         }
         Ok(())
     }
