@@ -16,8 +16,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILTER", default_value = "")]
     pub(super) rows: String,
 
-    /// How often both programs run, in turn. A row that has taken a minute has no more than
-    /// two pairs; one of milliseconds has eight times as many.
+    /// How often both programs run, in turn. A row stops after a minute, with two pairs at
+    /// least; one of milliseconds has eight times as many.
     #[arg(long, value_name = "NUMBER", default_value_t = 5)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) pairs: u16,
