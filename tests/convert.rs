@@ -188,3 +188,27 @@ fn every_format_can_be_made() {
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
+
+#[test]
+fn a_rate_changes_nothing_about_the_image() {
+    let place = Place::new();
+    // Runs of data, each written by itself.
+    let disk: Vec<u8> =
+        (0..4).flat_map(|run| [vec![run + 1; 4096], vec![0; 12_288]].concat()).collect();
+    place.write("a.raw", &disk);
+    for machine in Machine::all() {
+        for format in ["raw", "qcow2"] {
+            // A few KiB at this rate take less than a second.
+            let command = ["convert", "-r", "64k", "-O", format, "a.raw", "new"];
+            let outcome = place.exuvia(machine, &command);
+            assert!(outcome.success(), "{outcome:?}");
+            let same = place.qemu_img(&["compare", "-F", format, "a.raw", "new"]);
+            assert_eq!(same.stdout, "Images are identical.\n", "{format} on {machine:?}");
+        }
+        for rate in ["x", "-1", "1.5", "", "9223372036854775808", "0", "9223372036854775807"] {
+            let command = ["convert", "-r", rate, "-O", "raw", "a.raw", "new"];
+            let said = place.exuvia(machine, &command);
+            assert_eq!(said, place.qemu_img(&command), "{rate} on {machine:?}");
+        }
+    }
+}

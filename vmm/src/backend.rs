@@ -29,6 +29,10 @@ pub enum Backend {
     Qemu(Qemu),
 }
 
+/// How much a guest may have written that QEMU writes at the pace that it is told, in bytes.
+/// The guest says nothing meanwhile.
+const UNDER_WAY: u64 = 64 << 20;
+
 /// There is no machine to be had.
 #[derive(Debug, Error)]
 pub enum BackendError {
@@ -91,6 +95,9 @@ impl Backend {
                 for file in &mut job.files {
                     file.stand_in()
                         .map_err(|reason| RunError::StandIn { name: file.shown_name(), reason })?;
+                    if let Some(pace) = file.output().and_then(|output| output.pace()) {
+                        job.budget.time = job.budget.time.saturating_add(pace.time_for(UNDER_WAY));
+                    }
                 }
                 qemu.run(job, listener)
             }

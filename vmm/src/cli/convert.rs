@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use abi::convert::{Range, Request, Setting, State, Value};
 use abi::info::Format;
@@ -20,6 +21,7 @@ use super::target::{self, NewImage, Wanted};
 use super::watch::{self, Names, NotDone};
 use crate::creation::{Settings, number, table};
 use crate::host_file::HostFile;
+use crate::host_file::pace::Pace;
 use crate::output::escape::for_terminal;
 use crate::progress::{Progress, Style};
 use crate::run::FIRST_FILE_SLOT;
@@ -97,6 +99,10 @@ pub struct Args {
     #[arg(short = 'C', long = "copy-range-offloading")]
     copy_range: bool,
 
+    /// Write no more than so many bytes in a second.
+    #[arg(short = 'r', long, value_name = "RATE", allow_hyphen_values = true)]
+    rate: Option<String>,
+
     /// Show how far it has come.
     #[arg(short = 'p', long = "progress", value_name = "json", num_args = 0..=1)]
     #[arg(require_equals = true, default_missing_value = "line")]
@@ -165,6 +171,9 @@ fn complaint(arguments: &Args) -> Option<String> {
 /// The largest size that -S takes, in bytes.
 const MAX_SPARSE: u64 = 16 << 20;
 
+/// The largest rate that -r takes, in bytes per second: what 63 bits hold.
+const MAX_RATE: u64 = i64::MAX.unsigned_abs();
+
 /// Runs the command. Returns the exit code.
 pub fn run(program: &Program, arguments: &Args) -> ExitCode {
     match convert(program, arguments) {
@@ -186,6 +195,9 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         ));
     }
     let sparse = sparse_size(arguments.sparse.as_deref().unwrap_or("4k"))?;
+    let rate = arguments.rate.as_deref();
+    let rate =
+        rate.map(|text| number::bounded_size("rate limit", text, 0..=MAX_RATE)).transpose()?;
     let Some((target_name, names)) = arguments.names.split_last().filter(|(_, it)| !it.is_empty())
     else {
         return Err("Must specify image file name".to_owned());
@@ -251,6 +263,9 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         State::New => NewImage::complaint(target_name, format, &error),
         State::Used | State::Zeroed => error,
     })?;
+    if let Some(pace) = rate.filter(|rate| *rate > 0).map(Pace::new).map(Arc::new) {
+        new_files.iter().filter_map(HostFile::output).for_each(|output| output.set_pace(&pace));
+    }
     files.extend(new_files);
     let source = backing.map(|backing| {
         let slot = FIRST_FILE_SLOT + u8::try_from(files.len()).unwrap_or(u8::MAX);

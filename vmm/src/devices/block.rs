@@ -210,6 +210,9 @@ impl<'memory> Block<'memory> {
     fn write(&self, request: &Request<'_>) -> Result<u64, Status> {
         let output = self.output()?;
         let mut offset = Self::start(request.sector, request.size(), output.end())?;
+        if let Some(pace) = output.pace() {
+            pace.wait_for(request.size());
+        }
         if let Some(stream) = output.as_stream() {
             let end = offset + request.size();
             let write = |to: BorrowedFd<'_>| {

@@ -5,10 +5,11 @@
 //!
 //! Reading order: this file, [`output`] (files that are written to), [`stream`] and
 //! [`pipe`] (those that are written and read in order, through [`spool`] and [`gone`]),
-//! [`queries`].
+//! [`pace`] (how fast is written), [`queries`].
 
 pub mod gone;
 pub mod output;
+pub mod pace;
 pub mod pipe;
 pub mod queries;
 pub mod spool;

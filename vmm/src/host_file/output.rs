@@ -7,12 +7,13 @@ use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use abi::reply::Preallocation;
 use rustix::fs::{FallocateFlags, SeekFrom};
 use rustix::io::Errno;
 
+use super::pace::Pace;
 use super::stream::Stream;
 
 /// The unit of writes in bytes.
@@ -35,6 +36,8 @@ pub struct Output {
     stream: Option<Stream>,
     /// Whether another file stands in for that.
     is_stood_in: AtomicBool,
+    /// How fast it may be written.
+    pace: OnceLock<Arc<Pace>>,
     /// Why a write failed.
     failure: OnceLock<io::Error>,
 }
@@ -51,6 +54,7 @@ impl Output {
             preallocation: OnceLock::new(),
             stream: None,
             is_stood_in: AtomicBool::new(false),
+            pace: OnceLock::new(),
             failure: OnceLock::new(),
         }
     }
@@ -65,6 +69,21 @@ impl Output {
     #[must_use]
     pub fn as_stream(&self) -> Option<&Stream> {
         self.stream.as_ref()
+    }
+
+    /// Has everything written no faster than this. The files of an image share one pace.
+    pub fn set_pace(&self, pace: &Arc<Pace>) {
+        // There is one.
+        let _ = self.pace.set(Arc::clone(pace));
+        if let Some(stream) = &self.stream {
+            stream.set_pace(pace);
+        }
+    }
+
+    /// How fast it may be written, if not as fast as can be.
+    #[must_use]
+    pub fn pace(&self) -> Option<&Pace> {
+        self.pace.get().map(Arc::as_ref)
     }
 
     /// Has another file stand in for what is written from the start to the end.

@@ -6,9 +6,11 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, poll};
+
+use super::pace::Pace;
 
 /// How much is written at a time where it is not guest memory, in bytes.
 const PIECE: usize = 256 << 10;
@@ -19,13 +21,21 @@ pub struct Stream {
     to: File,
     /// How much was written, in bytes.
     position: Mutex<u64>,
+    /// How fast it may be written.
+    pace: OnceLock<Arc<Pace>>,
 }
 
 impl Stream {
     /// Writes to a file from where it is now on.
     #[must_use]
     pub fn new(to: File) -> Self {
-        Self { to, position: Mutex::new(0) }
+        Self { to, position: Mutex::new(0), pace: OnceLock::new() }
+    }
+
+    /// Has zeros and what is poured written no faster than this.
+    pub fn set_pace(&self, pace: &Arc<Pace>) {
+        // There is one.
+        let _ = self.pace.set(Arc::clone(pace));
     }
 
     /// Has `write` write the bytes from an offset up to an end, behind zeros for what was
@@ -86,6 +96,9 @@ impl Stream {
     }
 
     fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(pace) = self.pace.get() {
+            pace.wait_for(bytes.len() as u64);
+        }
         let mut rest = bytes;
         while !rest.is_empty() {
             match rustix::io::write(&self.to, rest) {

@@ -40,6 +40,9 @@ const FIRMWARE: &str = "qboot.rom";
 /// What QEMU may do to the host: nothing that it does not need once it runs.
 const SANDBOX: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
 
+/// The most bytes in a second that QEMU counts.
+const MAX_RATE: u64 = 1_000_000_000_000_000;
+
 /// The first descriptor of those that QEMU inherits on top of the usual three.
 const FIRST_DESCRIPTOR: i32 = 3;
 
@@ -119,9 +122,22 @@ impl Arguments {
                  cache.direct={direct}"
             ),
         ]);
+        let mut node = format!("file{slot}");
+        // What stands in for a pipe is written as fast as can be, and poured at its pace.
+        let output = file.output().filter(|output| output.as_stream().is_none());
+        if let Some(pace) = output.and_then(|output| output.pace()) {
+            let rate = pace.rate().min(MAX_RATE);
+            self.add(["-object", &format!("throttle-group,id=pace{slot},x-bps-write={rate}")]);
+            let filter = format!("driver=throttle,node-name=paced{slot}");
+            self.add(["-blockdev", &format!("{filter},throttle-group=pace{slot},file={node}")]);
+            node = format!("paced{slot}");
+        }
+        // A disk that is full is an error like others: QEMU would stop, for somebody to
+        // make room.
+        let errors = if file.output().is_some() { ",werror=report" } else { "" };
         self.add([
             "-device",
-            &format!("virtio-blk-device,drive=file{slot},bus=virtio-mmio-bus.{slot}"),
+            &format!("virtio-blk-device,drive={node},bus=virtio-mmio-bus.{slot}{errors}"),
         ]);
         Ok(())
     }
