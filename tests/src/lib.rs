@@ -11,7 +11,8 @@
 //! `create.rs` (the same), `luks.rs` (the same, against cryptsetup's), `contents.rs` (what
 //! raw images hold), `readers.rs` and `writers.rs` (what is on disks, and making
 //! images, without a machine), `samples.rs` (the makers of images, against qemu),
-//! `measure.rs`, `dd.rs` and `copy.rs` (the commands with these names), `references.rs`
+//! `in_place.rs` (copies into images that are there), `measure.rs`, `dd.rs` and `copy.rs`
+//! (the commands with these names), `references.rs`
 //! (which other files are opened), `chains.rs` (images on top of each other),
 //! `command_line.rs` (arguments,
 //! errors, exit codes), `machines.rs` (KVM or QEMU).
