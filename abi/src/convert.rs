@@ -17,6 +17,8 @@ pub struct Request {
     pub target: Target,
     /// The part of the disks that is copied.
     pub range: Range,
+    /// Leave out what the images underneath those on top of the chains have.
+    pub only_top: bool,
     /// How many zeros in a row are not stored, in bytes; none if zero.
     pub sparse: u32,
     /// Say how far it has come.
@@ -48,6 +50,31 @@ impl Range {
     pub const ALL: Self = Self { start: 0, length: u64::MAX, to: 0, size: None };
 }
 
+/// An image that is there, to be made anew with what is on disks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExamineRequest {
+    /// The images that are copied, one behind the other.
+    pub sources: Vec<Source>,
+    /// The image that is there.
+    pub target: Source,
+    /// Leave out what the images underneath those on top of the chains have.
+    pub only_top: bool,
+    /// Compress units.
+    pub compress: bool,
+    /// How many images a chain may have.
+    pub max_depth: u32,
+}
+
+/// How an image that is there is made anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recreation {
+    /// The size of its disk in bytes.
+    pub size: u64,
+    /// The options that it was made with. They say what the image says, so that the host
+    /// hands them on and looks at none.
+    pub options: Vec<Setting>,
+}
+
 /// An image to be made, without content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateRequest {
@@ -74,6 +101,9 @@ pub struct Target {
     pub file_name: Path,
     /// The image underneath, if it was opened.
     pub backing: Option<Source>,
+    /// The slot of the same file as it can be read, if it had an image before. What is
+    /// underneath, by the options, is what that one referred to; it is opened if needed.
+    pub before: Option<u8>,
     /// What the file holds before.
     pub state: State,
     /// What ids are made of.
@@ -87,9 +117,11 @@ pub struct Target {
 pub enum State {
     /// Nothing: it is new.
     New,
-    /// An image with anything on its disk.
+    /// Anything, of which nothing is to be left where the image lies: a device.
+    Stale,
+    /// A raw image with anything on its disk.
     Used,
-    /// An image whose disk is zeros.
+    /// A raw image whose disk is zeros.
     Zeroed,
 }
 

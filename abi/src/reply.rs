@@ -23,6 +23,8 @@ pub enum Reply {
     Compare(compare::Finding),
     /// How large an image gets.
     Measure(measure::Reply),
+    /// How an image that is there is made anew.
+    Recreation(convert::Recreation),
     /// The part that is to be copied starts behind the end of the disks.
     NothingThere,
     /// How far the operation has come.

@@ -30,6 +30,8 @@ pub enum Operation {
     Convert(convert::Request),
     /// Compare two disks.
     Compare(compare::Request),
+    /// Look at an image that is to be made anew by a copy.
+    Examine(convert::ExamineRequest),
     /// Make an image.
     Create(convert::CreateRequest),
     /// Say how large an image gets.

@@ -52,6 +52,11 @@ impl Options {
         }
     }
 
+    /// Those that are set, in the order in which they were.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
     fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find_map(|(set, value)| (set == name).then_some(value))
     }

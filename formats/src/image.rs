@@ -5,9 +5,11 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::creation::Options;
 use crate::error::{Error, ErrorKind, FormatError};
 use crate::extent;
 use crate::guid::Guid;
+use crate::recreation::Irreplaceable;
 use crate::storage::{self, Storage};
 
 /// The largest disk in bytes: what a signed 64-bit offset reaches in whole GiB,
@@ -54,6 +56,16 @@ pub trait Image {
     /// Whether images like this one can have persistent bitmaps, as far as qemu-img knows.
     fn can_have_bitmaps(&self) -> bool {
         false
+    }
+
+    /// The options with which an image like this one is made, to take its place with
+    /// another disk of the same size.
+    ///
+    /// # Errors
+    ///
+    /// If something that is not on the disk would get lost, or no such image is made.
+    fn recreation(&self) -> Result<Options, Error> {
+        Err(Irreplaceable::Format.into())
     }
 
     /// The ids by which images on top of each other know each other, for formats that

@@ -19,7 +19,8 @@
 //!
 //! Reading order: [`storage`], [`error`], [`image`] (what an open image can
 //! say), [`extent`] (where the bytes of its disk are), [`writer`] (how images are
-//! made), [`measure`](mod@measure) (how large they get), [`probe`] (which format a file has), [`raw`] (the simplest format),
+//! made), [`recreation`] (how one is made in place of another), [`measure`](mod@measure) (how
+//! large they get), [`probe`] (which format a file has), [`raw`] (the simplest format),
 //! [`vdi`], then any other.
 
 #![no_std]
@@ -50,6 +51,7 @@ pub mod qcow;
 pub mod qcow2;
 pub mod qed;
 pub mod raw;
+pub mod recreation;
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
 pub mod sector_bitmap;

@@ -10,7 +10,7 @@ use abi::reply::Reply;
 
 use crate::disk::{Disk, Span};
 use crate::engine::pipeline::FilledContent;
-use crate::engine::{Filled, Pipeline, Planner, Rules, Sink, zeros};
+use crate::engine::{Before, Filled, Pipeline, Planner, Rules, Sink, zeros};
 use crate::map;
 use crate::session::Error;
 use crate::transfer::Transfers;
@@ -112,7 +112,7 @@ impl<T: Transfers> Comparison<'_, T> {
 
     /// Where the disks first differ.
     fn content_mismatch(&self, end: u64) -> Result<Option<Finding>, Error> {
-        let mut sink = Sink::new(self.session, Vec::new(), false);
+        let mut sink = Sink::new(self.session, Vec::new(), Before::Nothing);
         let [left, right] = self.disks;
         let pipeline = |disk| Pipeline::new(self.session, Planner::new(disk, 0, end, RULES), false);
         let mut pair = Pair {
@@ -140,7 +140,7 @@ impl<T: Transfers> Comparison<'_, T> {
 
     /// Whether a disk has something else than zeros in a range.
     fn nonzero(&self, side: usize, start: u64, end: u64) -> Result<Option<Finding>, Error> {
-        let mut sink = Sink::new(self.session, Vec::new(), false);
+        let mut sink = Sink::new(self.session, Vec::new(), Before::Nothing);
         let [left, right] = self.disks;
         let disks = if side == 0 { left } else { right };
         let mut pipeline =

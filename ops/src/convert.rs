@@ -22,6 +22,7 @@ use crate::engine::pipeline::FilledContent;
 use crate::engine::plan::PieceContent;
 use crate::engine::{Consumer, Filled, Pipeline, Planner, Rules, Sink, zeros};
 use crate::open::{self, Link};
+use crate::recreate;
 use crate::session::{Error, Session};
 use crate::transfer::Transfers;
 
@@ -46,13 +47,32 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     let target = &request.target;
     let size = size.unwrap_or(end).checked_next_multiple_of(SECTOR);
     let size = size.ok_or_else(|| Error::request("the disk is too large"))?;
-    let underneath = target.backing.as_ref().map(open).transpose()?;
-    let backing = underneath.as_ref().and_then(|disk| Some((disk.top()?, disk.format()?)));
+    let named = target.backing.as_ref().map(open).transpose()?;
+    let backing = named.as_ref().and_then(|disk| Some((disk.top()?, disk.format()?)));
     let backing = backing.map(|(image, format)| (image.description(), format));
     let mut writer = begin(target, size, backing)?;
-    let slots = open_files(target, writer.as_ref(), session)?;
-    let has_backing = target.options.iter().any(|it| it.name.as_bytes() == b"backing_file");
     let unit = writer.unit();
+    let beneath = recreate::named_backing(target);
+    let has_backing = beneath.is_some();
+    // What ends inside a unit hides what is underneath the rest of it.
+    let until = end.next_multiple_of(unit).min(size);
+    let goes_on = has_backing && !request.only_top && end < until;
+    let is_needed = request.only_top || goes_on;
+    let underneath = match (named, &beneath, target.before) {
+        (None, Some(backing), Some(slot)) if is_needed => {
+            Some(Disk::underneath(session, slot, backing, request.max_depth)?)
+        }
+        (named, ..) => named,
+    };
+    let content_end = end;
+    let (underneath, end) = match underneath {
+        Some(disk) if goes_on => {
+            recreate::go_on(&mut disks, end, until, disk, session);
+            (None, until)
+        }
+        underneath => (underneath, end),
+    };
+    let slots = open_files(target, writer.as_ref(), session)?;
     let encoding = writer.encoding();
     let compression = encoding.map(|encoding| Compression {
         encoding,
@@ -61,7 +81,7 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     });
     let rules = Rules {
         alignment: if compression.is_some() || has_backing { unit } else { SECTOR },
-        only_top: has_backing,
+        only_top: request.only_top,
         keep_zeros: request.sparse == 0 || request.hash,
     };
     // What is compressed is so as a whole, with what the disks have in it.
@@ -69,18 +89,16 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     let planner = || Planner::new(&disks, 0, end, rules).on_top_of(beneath);
     let total = if request.progress { stored_bytes(planner())? } else { 0 };
 
-    let mut sink = Sink::new(session, slots.clone(), target.state != State::New);
+    let mut sink = Sink::new(session, slots.clone(), target.state.into());
     let progress = request.progress.then_some(Progress { done: 0, total });
     let sparse = to_usize(request.sparse.into());
     let mut copier = Copier::new(writer.as_mut(), target.state, sparse, progress);
-    copier.hash = request.hash.then(Sha256::new);
+    copier.hash = request.hash.then(|| Hash { digest: Sha256::new(), left: content_end });
     if has_backing {
         copier.unit = to_usize(unit);
-        if target.state != State::Used {
-            let size = underneath.as_ref().map_or(u64::MAX, Disk::size);
-            let size = size.checked_next_multiple_of(unit).unwrap_or(u64::MAX);
-            copier.zeros = Zeros::Hide { size };
-        }
+        let size = underneath.as_ref().map_or(u64::MAX, Disk::size);
+        let size = size.checked_next_multiple_of(unit).unwrap_or(u64::MAX);
+        copier.zeros = Zeros::Hide { size };
     }
     let mut pipeline = Pipeline::new(session, planner(), request.salvage).compressing(compression);
     pipeline.run(&mut copier, &mut sink)?;
@@ -90,7 +108,7 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
         check_empty(target, session)?;
     }
     match hash {
-        Some(hash) => session.reply(Reply::Digest(hash.finalize().into())),
+        Some(hash) => session.reply(Reply::Digest(hash.digest.finalize().into())),
         None => Ok(()),
     }
 }
@@ -107,7 +125,7 @@ pub fn create<T: Transfers>(request: &CreateRequest, session: &T) -> Result<(), 
     let backing = backing.map(|opened| (opened.image.description(), opened.format.name()));
     let mut writer = begin(target, request.size, backing)?;
     let slots = open_files(target, writer.as_ref(), session)?;
-    let mut sink = Sink::new(session, slots.clone(), false);
+    let mut sink = Sink::new(session, slots.clone(), target.state.into());
     finish(target, &slots, writer.as_mut(), &mut sink)
 }
 
@@ -232,6 +250,7 @@ fn finish<T: Transfers>(
     writer.finish(sink).map_err(|error| open::failure(target.slot, &error))?;
     sink.flush()?;
     let how = match writer.preallocation() {
+        // A device has all of its room.
         _ if target.state != State::New => return Ok(()),
         writer::Preallocation::Off => return Ok(()),
         writer::Preallocation::Falloc => Preallocation::Falloc,
@@ -273,13 +292,28 @@ enum Zeros {
     Hide { size: u64 },
 }
 
+/// The digest of the content of a disk.
+struct Hash {
+    digest: Sha256,
+    /// How much of it is still to come, in bytes. Behind it is what fills up a unit.
+    left: u64,
+}
+
+impl Hash {
+    fn update(&mut self, bytes: &[u8]) {
+        let part = bytes.get(..to_usize(self.left)).unwrap_or(bytes);
+        self.left -= part.len() as u64;
+        self.digest.update(part);
+    }
+}
+
 /// Gives pieces to a writer.
 pub(crate) struct Copier<'a> {
     writer: &'a mut dyn Writer,
     sparse: usize,
     unit: usize,
     zeros: Zeros,
-    hash: Option<Sha256>,
+    hash: Option<Hash>,
     progress: Option<Progress>,
 }
 
@@ -310,7 +344,7 @@ impl<'a> Copier<'a> {
         progress: Option<Progress>,
     ) -> Self {
         let zeros = match state {
-            State::New | State::Zeroed => Zeros::AreThere,
+            State::New | State::Stale | State::Zeroed => Zeros::AreThere,
             State::Used => Zeros::Write,
         };
         Self { writer, sparse, unit: 1, zeros, hash: None, progress }

@@ -45,7 +45,7 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     }
     let planner = || Planner::new(&disks, 0, length, RULES);
     let total = if progress { convert::stored_bytes(planner())? } else { 0 };
-    let mut sink = Sink::new(session, vec![target], state != State::New);
+    let mut sink = Sink::new(session, vec![target], state.into());
     let progress = progress.then_some(Progress { done: 0, total });
     let mut copier = Copier::new(&mut writer, state, SPARSE, progress);
     Pipeline::new(session, planner(), false).run(&mut copier, &mut sink)?;

@@ -13,7 +13,7 @@ use core::cell::Cell;
 use abi::reply::FailureKind;
 use abi::source::{Snapshot, Source};
 use formats::extent::{Compressed, Content, File, Place};
-use formats::image::{self, Holes, SnapshotChoice};
+use formats::image::{self, Backing, Holes, SnapshotChoice};
 use formats::{Image, Storage};
 
 use crate::engine::PIECE;
@@ -96,11 +96,36 @@ impl<'a> Disk<'a> {
     ///
     /// If one cannot be opened, or has content that cannot be read.
     pub fn open(session: &'a dyn Session, source: &Source, max_depth: u32) -> Result<Self, Error> {
+        let mut disk = Self::of_chain(session, Link::from(source), max_depth)?;
+        if let Some(snapshot) = &source.snapshot {
+            disk.go_back(snapshot)?;
+        }
+        Ok(disk)
+    }
+
+    /// The same, of the image underneath the one in a slot, which says so.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be opened, or has content that cannot be read.
+    pub fn underneath(
+        session: &'a dyn Session,
+        slot: u8,
+        backing: &Backing,
+        max_depth: u32,
+    ) -> Result<Self, Error> {
+        let link = Link::underneath(session, slot, backing);
+        let link = link.map_err(|error| not_opened(slot, error))?;
+        Self::of_chain(session, link, max_depth)
+    }
+
+    fn of_chain(session: &'a dyn Session, link: Link, max_depth: u32) -> Result<Self, Error> {
         let mut layers = Vec::new();
-        let mut next = Some(Link::from(source));
+        let top = link.slot;
+        let mut next = Some(link);
         while let Some(link) = next {
             if layers.len() >= max_depth as usize {
-                return Err(open::too_deep(source.slot, max_depth));
+                return Err(open::too_deep(top, max_depth));
             }
             let mut opened = link.open(session)?;
             let attached = opened.attach(session, |_| true)?;
@@ -115,12 +140,8 @@ impl<'a> Disk<'a> {
                 slots.map(|slot| layer_file(session, slot)).collect();
             layers.push(Layer::new(opened, files?));
         }
-        let mut disk = Self { session, layers, start: 0, size: 0 };
-        if let Some(snapshot) = &source.snapshot {
-            disk.go_back(snapshot)?;
-        }
-        disk.size = disk.layers.first().map_or(0, |layer| layer.size);
-        Ok(disk)
+        let size = layers.first().map_or(0, |layer: &Layer| layer.size);
+        Ok(Self { session, layers, start: 0, size })
     }
 
     /// A disk of zeros that is stored nowhere, of a size in bytes.
@@ -149,6 +170,12 @@ impl<'a> Disk<'a> {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// How much of the disk the images underneath that on top reach, in bytes.
+    #[must_use]
+    pub fn size_underneath(&self) -> u64 {
+        self.layers.get(1).map_or(0, |layer| layer.size.min(self.size))
     }
 
     /// The slot of the image on top.
@@ -198,6 +225,7 @@ impl<'a> Disk<'a> {
             let image =
                 image.map_err(|error| open::failure(layer.slot, &error).without_device())?;
             layer.size = image.description().virtual_size;
+            self.size = layer.size;
             layer.image = image;
         }
         Ok(())

@@ -8,7 +8,8 @@
 //!
 //! Reading order: [`session`] (the world of an operation), [`open`] and [`cache`] (images),
 //! [`info`]; then [`disk`] (a chain of images is a disk), [`transfer`] and [`engine`] (how
-//! its bytes are moved), [`map`], [`convert`], [`compare`], [`measure`](mod@measure), [`copy`].
+//! its bytes are moved), [`map`], [`convert`], [`compare`], [`measure`](mod@measure), [`copy`],
+//! [`recreate`] (what comes before a copy into an image that is there).
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ pub mod info;
 pub mod map;
 pub mod measure;
 pub mod open;
+pub mod recreate;
 pub mod session;
 #[cfg(test)]
 mod testing;
@@ -49,6 +51,7 @@ pub fn run<T: Transfers>(operation: &Operation, session: &T) -> Result<(), Error
         Operation::Map(request) => map::run(request, session),
         Operation::Convert(request) => convert::run(request, session),
         Operation::Compare(request) => compare::run(request, session),
+        Operation::Examine(request) => recreate::examine(request, session),
         Operation::Create(request) => convert::create(request, session),
         Operation::Measure(request) => measure::run(request, session),
         Operation::Copy(request) => copy::run(request, session),

@@ -122,6 +122,7 @@ fn by_making(request: &Request, disk: Option<&Disk<'_>>) -> Result<Measure, Erro
         compress: false,
         file_name: Text::truncated(b"image"),
         backing: None,
+        before: None,
         state: State::New,
         seed: [0; 16],
         time: 0,

@@ -61,6 +61,21 @@ impl From<&Source> for Link {
 }
 
 impl Link {
+    /// Has the file plugged in that is underneath the image in a slot, which says so.
+    ///
+    /// # Errors
+    ///
+    /// If it may not or cannot be opened.
+    pub fn underneath(session: &dyn Session, slot: u8, backing: &Backing) -> Result<Self, Error> {
+        let Backing { path, format } = backing;
+        Ok(Self {
+            slot: plug(session, slot, ReferenceRole::Backing, path)?,
+            format: format.as_ref().map(|name| String::from_utf8_lossy(name).into_owned()),
+            extension: abi::info::extension(path).to_vec(),
+            window: None,
+        })
+    }
+
     /// Opens the image, and nothing that it refers to.
     ///
     /// # Errors
@@ -124,15 +139,8 @@ impl Opened {
     ///
     /// If it may not or cannot be opened.
     pub fn underneath(&self, session: &dyn Session) -> Result<Option<Link>, Error> {
-        let Some(Backing { path, format, .. }) = self.image.description().backing else {
-            return Ok(None);
-        };
-        Ok(Some(Link {
-            slot: plug(session, self.slot, ReferenceRole::Backing, &path)?,
-            format: format.map(|name| String::from_utf8_lossy(&name).into_owned()),
-            extension: abi::info::extension(&path).to_vec(),
-            window: None,
-        }))
+        let backing = self.image.description().backing;
+        backing.map(|backing| Link::underneath(session, self.slot, &backing)).transpose()
     }
 }
 

@@ -11,8 +11,9 @@
 //! `create.rs` (the same), `luks.rs` (the same, against cryptsetup's), `contents.rs` (what
 //! raw images hold), `readers.rs` and `writers.rs` (what is on disks, and making
 //! images, without a machine), `samples.rs` (the makers of images, against qemu),
-//! `measure.rs`, `dd.rs` and `copy.rs` (the commands with these names), `pipes.rs` (images
-//! that come and go through pipes), `references.rs`
+//! `in_place.rs` (copies into images that are there), `measure.rs`, `dd.rs` and `copy.rs`
+//! (the commands with these names), `pipes.rs` (images that come and go through pipes),
+//! `references.rs`
 //! (which other files are opened), `chains.rs` (images on top of each other),
 //! `matrix.rs` (every reader with every writer), `callers.rs` (the command lines in
 //! docs/callers.md),

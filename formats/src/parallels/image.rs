@@ -2,9 +2,11 @@
 
 use alloc::rc::Rc;
 
+use crate::creation::{Options, Value};
 use crate::error::Error;
 use crate::extent::Extent;
 use crate::image::{Description, Image};
+use crate::recreation::Irreplaceable;
 use crate::storage::Storage;
 
 /// How an image is laid out. Sizes and places are in bytes.
@@ -46,6 +48,15 @@ impl Image for ParallelsImage {
 
     fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
         self.read_extent(offset, limit)
+    }
+
+    fn recreation(&self) -> Result<Options, Error> {
+        if self.layout.extension.is_some() {
+            return Err(Irreplaceable::Lost("the format extension").into());
+        }
+        let mut options = Options::default();
+        options.set("cluster_size", Value::Number(self.layout.cluster_size));
+        Ok(options)
     }
 }
 

@@ -5,9 +5,12 @@ use alloc::vec::Vec;
 
 use super::QcowError;
 use super::header::{ENTRY_SIZE, Header, Layout, MAX_BACKING_NAME};
+use super::writer;
+use crate::creation::Options;
 use crate::error::Error;
 use crate::extent::Extent;
 use crate::image::{Backing, Description, Image};
+use crate::recreation::{Irreplaceable, keep_backing};
 use crate::storage::{self, Storage, WholeSectors, check_range};
 use crate::text::until_nul;
 
@@ -86,6 +89,27 @@ impl Image for QcowImage {
 
     fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
         self.read_extent(offset, limit)
+    }
+
+    /// Clusters and tables have the sizes that creation gives them, for which there are no
+    /// options.
+    fn recreation(&self) -> Result<Options, Error> {
+        if self.layout.encrypted {
+            return Err(Irreplaceable::Lost("the encryption").into());
+        }
+        let Layout { cluster_size, l2_entries, .. } = self.layout;
+        let (cluster_bits, l2_bits) = writer::bits(self.backing.is_some());
+        for (what, bytes, bits) in [
+            ("clusters", cluster_size, cluster_bits),
+            ("tables", l2_entries.saturating_mul(ENTRY_SIZE), l2_bits.saturating_add(3)),
+        ] {
+            if bytes.checked_shr(bits.into()) != Some(1) {
+                return Err(Irreplaceable::OtherSize { what, bytes }.into());
+            }
+        }
+        let mut options = Options::default();
+        keep_backing(&mut options, self.description().backing);
+        Ok(options)
     }
 
     fn check_content(&self) -> Result<(), Error> {

@@ -48,6 +48,12 @@ pub struct QcowWriter {
     tail: Vec<u8>,
 }
 
+/// Bits of an offset in a cluster, and of the number of an entry in an L2 table. On top of
+/// another image clusters are as small as can be, as with qemu-img.
+pub(super) const fn bits(has_backing: bool) -> (u8, u8) {
+    if has_backing { (9, 12) } else { (12, 9) }
+}
+
 impl QcowWriter {
     /// Begins to make an image. The one option is `backing_file`; the format of that has no
     /// place in the image.
@@ -69,8 +75,7 @@ impl QcowWriter {
         if name.is_some_and(|name| name.len() > MAX_BACKING_NAME as usize) {
             return Err(QcowError::BackingNameTooLong.into());
         }
-        // On top of another image clusters are as small as can be, as with qemu-img.
-        let (cluster_bits, l2_bits) = if name.is_some() { (9, 12) } else { (12, 9) };
+        let (cluster_bits, l2_bits) = bits(name.is_some());
         let l1_entries = size.div_ceil(1 << 21);
         if l1_entries > MAX_L1_ENTRIES {
             return Err(QcowError::TooLarge.into());

@@ -377,6 +377,9 @@ pub enum Qcow2Error {
     /// The file gets longer than what its reference counts, or its tables, can say.
     #[error("File too large")]
     FileTooLarge,
+    /// The image says that it is damaged, so that nothing is written to it.
+    #[error("qcow2: Image is corrupt; cannot be opened read/write")]
+    MarkedAsCorrupt,
     /// The image has fewer references.
     #[error("the image does not refer to a file number {index}")]
     NoSuchReference {
@@ -465,6 +468,7 @@ impl FormatError for Qcow2Error {
             | Self::CompressedInDataFile { .. }
             | Self::UnalignedCluster { .. }
             | Self::MovedInDataFile { .. }
+            | Self::MarkedAsCorrupt
             | Self::InvalidEntry { .. } => ErrorKind::Corrupt,
             Self::SnapshotTable(error) => error.kind(),
         }

@@ -131,6 +131,8 @@ pub struct Extra {
     pub bitmaps: Option<Directory>,
     /// Where the LUKS header is.
     pub luks_header: Option<Table>,
+    /// Whether there are others.
+    pub has_unknown: bool,
 }
 
 impl Extra {
@@ -158,7 +160,8 @@ impl Extra {
             DATA_FILE => self.data_file = Some(data_file_name(storage, extension)?),
             BITMAPS => self.bitmaps = bitmaps(storage, layout, extension)?,
             ENCRYPTION => self.luks_header = Some(luks_header(storage, layout, extension)?),
-            _ => {}
+            FEATURE_NAMES => {}
+            _ => self.has_unknown = true,
         }
         Ok(())
     }

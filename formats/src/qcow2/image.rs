@@ -10,12 +10,14 @@ use super::feature::{Autoclear, Compatible, Incompatible};
 use super::header::MIN_VERSION;
 use super::layout::Layout;
 use super::{Qcow2Error, refcounts, snapshot};
+use crate::creation::{Options, Value};
 use crate::error::Error;
 use crate::extent::{Extent, File};
 use crate::image::{
     Backing, Description, Holes, Image, Part, Qcow2, Qcow2Encryption, Qcow2Version3, Reference,
     Role, SnapshotChoice, Specific, Visitor,
 };
+use crate::recreation::{Irreplaceable, keep_backing};
 use crate::storage::{Storage, WholeSectors};
 use crate::text::until_nul;
 
@@ -132,6 +134,37 @@ impl Image for Qcow2Image {
             return Err(Qcow2Error::Encrypted.into());
         }
         Ok(())
+    }
+
+    fn recreation(&self) -> Result<Options, Error> {
+        if self.has(Incompatible::CORRUPT) {
+            return Err(Qcow2Error::MarkedAsCorrupt.into());
+        }
+        let lost = [
+            (self.layout.encryption.is_some(), "the encryption"),
+            (self.layout.snapshot_count > 0, "internal snapshots"),
+            (self.extra.bitmaps.is_some(), "bitmaps"),
+            (self.extra.has_unknown, "header extensions that are not known"),
+        ];
+        if let Some((_, what)) = lost.into_iter().find(|(is_there, _)| *is_there) {
+            return Err(Irreplaceable::Lost(what).into());
+        }
+        if self.has(Incompatible::DATA_FILE) {
+            return Err(Irreplaceable::SeveralFiles.into());
+        }
+        let features = &self.layout.features;
+        let compat = if self.layout.version == MIN_VERSION { "0.10" } else { "1.1" };
+        let lazy = features.compatible.contains(Compatible::LAZY_REFCOUNTS);
+        let compression = self.layout.compression.name();
+        let mut options = Options::default();
+        options.set("compat", Value::Text(compat.into()));
+        options.set("cluster_size", Value::Number(self.layout.cluster_size));
+        options.set("refcount_bits", Value::Number(self.layout.refcount_bits));
+        options.set("lazy_refcounts", Value::Flag(lazy));
+        options.set("extended_l2", Value::Flag(self.has(Incompatible::EXTENDED_L2)));
+        options.set("compression_type", Value::Text(compression.into()));
+        keep_backing(&mut options, self.description().backing);
+        Ok(options)
     }
 
     fn snapshot(&self, wanted: &SnapshotChoice) -> Result<Box<dyn Image>, Error> {

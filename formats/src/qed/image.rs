@@ -3,9 +3,11 @@
 use alloc::rc::Rc;
 
 use super::header::{Features, Geometry};
+use crate::creation::{Options, Value};
 use crate::error::Error;
 use crate::extent::Extent;
 use crate::image::{Backing, Description, Image};
+use crate::recreation::keep_backing;
 use crate::storage::Storage;
 
 /// What the header says.
@@ -42,6 +44,16 @@ impl Image for QedImage {
 
     fn extent(&self, offset: u64, limit: u64) -> Result<Extent, Error> {
         self.read_extent(offset, limit)
+    }
+
+    fn recreation(&self) -> Result<Options, Error> {
+        let Geometry { cluster_size, table_size, .. } = self.layout.geometry;
+        let mut options = Options::default();
+        options.set("cluster_size", Value::Number(cluster_size));
+        let table_clusters = table_size.checked_div(cluster_size).unwrap_or(0);
+        options.set("table_size", Value::Number(table_clusters));
+        keep_backing(&mut options, self.layout.backing.clone());
+        Ok(options)
     }
 }
 

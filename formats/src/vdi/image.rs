@@ -3,6 +3,7 @@
 use alloc::rc::Rc;
 
 use super::header::BLOCK_SIZE;
+use crate::creation::{Options, Value};
 use crate::error::Error;
 use crate::extent::{Extent, File};
 use crate::image::{Description, Holes, Image};
@@ -48,6 +49,12 @@ impl Image for VdiImage {
 
     fn holes(&self, _file: File, _room: u64) -> Result<Holes, Error> {
         Ok(if self.layout.is_static { Holes::Zeros } else { Holes::Hidden })
+    }
+
+    fn recreation(&self) -> Result<Options, Error> {
+        let mut options = Options::default();
+        options.set("static", Value::Flag(self.layout.is_static));
+        Ok(options)
     }
 }
 

@@ -8,10 +8,13 @@ use super::log::{self, File};
 use super::metadata::Metadata;
 use super::parent::Parent;
 use super::region::Regions;
+use super::writer::SECTOR;
+use crate::creation::{Options, Value};
 use crate::error::Error;
 use crate::extent::Extent;
 use crate::guid::Guid;
 use crate::image::{Backing, Description, Identity, Image};
+use crate::recreation::Irreplaceable;
 use crate::storage::Storage;
 
 /// An open VHDX image.
@@ -22,6 +25,8 @@ pub struct VhdxImage {
     pub(super) bat: Bat,
     /// What changes whenever the disk does.
     data_write_id: Guid,
+    /// The length of the log in bytes.
+    log_length: u32,
     /// The disk underneath.
     parent: Option<Parent>,
 }
@@ -44,7 +49,8 @@ impl VhdxImage {
         bat.check(storage, &regions)?;
         let locator = metadata.parent_locator;
         let parent = locator.map(|locator| Parent::read(storage, locator)).transpose()?;
-        Ok(Self { file, metadata, bat, data_write_id: header.data_write_id, parent })
+        let (data_write_id, log_length) = (header.data_write_id, header.log_length.get());
+        Ok(Self { file, metadata, bat, data_write_id, log_length, parent })
     }
 }
 
@@ -72,6 +78,25 @@ impl Image for VhdxImage {
             File::Clean(_) => None,
             File::Changed(overlay) => Some(Rc::clone(overlay) as Rc<dyn Storage>),
         }
+    }
+
+    /// What the log has is on the disk, which gets another content anyway.
+    fn recreation(&self) -> Result<Options, Error> {
+        if self.parent.is_some() {
+            return Err(Irreplaceable::Lost("the parent").into());
+        }
+        let sector_size = self.metadata.logical_sector_size;
+        if sector_size != SECTOR {
+            let bytes = sector_size.into();
+            return Err(Irreplaceable::OtherSize { what: "sectors", bytes }.into());
+        }
+        let is_fixed = self.metadata.leaves_blocks_allocated;
+        let subformat: &[u8] = if is_fixed { b"fixed" } else { b"dynamic" };
+        let mut options = Options::default();
+        options.set("subformat", Value::Text(subformat.to_vec()));
+        options.set("block_size", Value::Number(self.metadata.block_size.into()));
+        options.set("log_size", Value::Number(self.log_length.into()));
+        Ok(options)
     }
 
     fn identity(&self) -> Identity {

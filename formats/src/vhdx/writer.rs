@@ -27,7 +27,7 @@ const METADATA_SIZE: u64 = MIB;
 const SPARE: u64 = 4 * MIB;
 
 /// The size of a sector in bytes, logical and physical.
-const SECTOR: u32 = 512;
+pub(super) const SECTOR: u32 = 512;
 
 /// What the file says of the program that made it.
 const CREATOR: &str = "exuvia";

@@ -26,6 +26,16 @@ pub const MAX_PARENT_NAME: usize = 4095;
 /// The longest type of a disk in bytes. Known ones are much shorter.
 const MAX_CREATE_TYPE: usize = 127;
 
+/// Keys of the disk data base that are about the machine, and the options that set them.
+const MACHINE: [(&[u8], &str); 3] = [
+    (b"ddb.adapterType", "adapter_type"),
+    (b"ddb.virtualHWVersion", "hwversion"),
+    (b"ddb.toolsVersion", "toolsversion"),
+];
+
+/// The longest value of such a key in bytes. They are numbers and short words.
+const MAX_MACHINE_VALUE: usize = 127;
+
 /// Where the descriptor of a sparse extent usually is, in sectors.
 const USUAL_OFFSET: u64 = 1;
 /// And how long.
@@ -144,6 +154,15 @@ impl Descriptor {
             return Err(VmdkError::ParentTooLong { limit: MAX_PARENT_NAME });
         }
         Ok(Some(name).filter(|name| !name.is_empty()))
+    }
+
+    /// What the disk data base says of the machine that the disk is for, by the names of the
+    /// options that it is made with.
+    pub fn machine(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        MACHINE.into_iter().filter_map(|(key, option)| {
+            let value = quoted(self.value(key)?)?;
+            (value.len() <= MAX_MACHINE_VALUE).then_some((option, value))
+        })
     }
 
     /// The extents in their order on the disk, without empty ones.

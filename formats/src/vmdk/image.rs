@@ -9,13 +9,16 @@ use super::descriptor::Descriptor;
 use super::error::quote;
 use super::extent::{ExtentLine, ExtentType};
 use super::sparse::Sparse;
-use super::{SECTOR, STREAM_OPTIMIZED, VmdkError, sesparse};
+use super::writer::GRAIN;
+use super::{MONOLITHIC_SPARSE, SECTOR, STREAM_OPTIMIZED, VmdkError, sesparse};
+use crate::creation::{Options, Value};
 use crate::error::Error;
 use crate::extent;
 use crate::image::{
     self, Backing, Description, ExtentFile, Image, MAX_DISK, Part, Reference, Role, Specific,
     Visitor, Vmdk,
 };
+use crate::recreation::Irreplaceable;
 use crate::storage::Storage;
 
 /// The types of disks whose extents are files of their own. `vmfsThin` is `vmfs`
@@ -42,6 +45,8 @@ pub struct VmdkImage {
     parent_content_id: u32,
     /// The file name of the parent.
     parent: Option<Vec<u8>>,
+    /// What it says of the machine that the disk is for, by the names of options.
+    machine: Vec<(&'static str, Vec<u8>)>,
     /// In their order on the disk.
     extents: Vec<Extent>,
     /// Those of them that are in other files.
@@ -156,6 +161,7 @@ impl VmdkImage {
         Ok(Self {
             create_type: create_type.to_vec(),
             parent: descriptor.parent()?.map(<[u8]>::to_vec),
+            machine: descriptor.machine().map(|(name, value)| (name, value.to_vec())).collect(),
             content_id: descriptor.content_id()?,
             parent_content_id: descriptor.parent_content_id()?,
             size: lay_out(&mut extents)?,
@@ -344,6 +350,33 @@ impl Image for VmdkImage {
         let extent = number.and_then(|number| self.extents.get(*number));
         let shown = extent.is_some_and(is_flat);
         Ok(if shown { image::Holes::Zeros } else { image::Holes::Hidden })
+    }
+
+    /// The one extent of the image is in its own file, and what the descriptor says is what
+    /// the options do.
+    fn recreation(&self) -> Result<Options, Error> {
+        if self.parent.is_some() {
+            return Err(Irreplaceable::Lost("the parent").into());
+        }
+        if !self.referenced.is_empty() {
+            return Err(Irreplaceable::SeveralFiles.into());
+        }
+        let kind = || Irreplaceable::Kind { kind: quote(&self.create_type) };
+        if ![MONOLITHIC_SPARSE, STREAM_OPTIMIZED].contains(&self.create_type.as_slice()) {
+            return Err(kind().into());
+        }
+        let sparse = self.first_sparse().ok_or_else(kind)?;
+        let bytes = sparse.grain_bytes();
+        if bytes != GRAIN {
+            return Err(Irreplaceable::OtherSize { what: "grains", bytes }.into());
+        }
+        let mut options = Options::default();
+        options.set("subformat", Value::Text(self.create_type.clone()));
+        options.set("zeroed_grain", Value::Flag(sparse.zeroed_grains));
+        for (name, value) in &self.machine {
+            options.set(name, Value::Text(value.clone()));
+        }
+        Ok(options)
     }
 
     fn check_content(&self) -> Result<(), Error> {

@@ -25,7 +25,7 @@ use settings::{Settings, Subformat};
 const GRAIN_SECTORS: u64 = 128;
 
 /// The size of a grain in bytes.
-const GRAIN: u64 = GRAIN_SECTORS * SECTOR;
+pub(super) const GRAIN: u64 = GRAIN_SECTORS * SECTOR;
 
 /// Entries in a grain table.
 const TABLE_ENTRIES: u64 = header::MAX_TABLE_ENTRIES as u64;

@@ -127,6 +127,15 @@ impl Footer {
         sum(Self { checksum: U32::ZERO, ..self.clone() }.as_bytes())
     }
 
+    /// Whether the disk has so many sectors because of its geometry, and would have as many
+    /// if it were made once more.
+    #[must_use]
+    pub fn is_sized_by_geometry(&self, sectors: u64) -> bool {
+        let geometry = Geometry::with_room_for(sectors);
+        SIZED_BY_GEOMETRY.contains(&self.creator)
+            && (geometry == Geometry::MAX || geometry.disk_sectors() == sectors)
+    }
+
     /// The size of the disk in sectors.
     ///
     /// Programs disagree on what says it. As in qemu since version 10, some are

@@ -6,11 +6,14 @@ use alloc::vec::Vec;
 use super::footer::{Footer, Found};
 use super::header::Header;
 use super::table::Table;
+use super::writer::BLOCK_SIZE;
 use super::{SECTOR, parent};
+use crate::creation::{Options, Value};
 use crate::error::Error;
 use crate::extent::{Extent, File};
 use crate::guid::Guid;
 use crate::image::{Backing, Description, Holes, Identity, Image};
+use crate::recreation::Irreplaceable;
 use crate::storage::Storage;
 
 /// An open VHD image.
@@ -120,6 +123,21 @@ impl Image for VpcImage {
 
     fn holes(&self, _file: File, _room: u64) -> Result<Holes, Error> {
         Ok(if self.is_fixed() { Holes::Zeros } else { Holes::Hidden })
+    }
+
+    fn recreation(&self) -> Result<Options, Error> {
+        if self.parent().is_some() {
+            return Err(Irreplaceable::Lost("the parent").into());
+        }
+        if let Some(bytes) = self.cluster_size().filter(|size| *size != BLOCK_SIZE) {
+            return Err(Irreplaceable::OtherSize { what: "blocks", bytes }.into());
+        }
+        let subformat: &[u8] = if self.is_fixed() { b"fixed" } else { b"dynamic" };
+        let mut options = Options::default();
+        options.set("subformat", Value::Text(subformat.to_vec()));
+        let is_sized_by_geometry = self.footer.is_sized_by_geometry(self.sectors);
+        options.set("force_size", Value::Flag(!is_sized_by_geometry));
+        Ok(options)
     }
 
     fn identity(&self) -> Identity {

@@ -21,7 +21,7 @@ use crate::writer::{Output, Run, Writer};
 const BLOCK_SIZE_FIELD: u32 = 2 << 20;
 
 /// The same, to count with.
-const BLOCK_SIZE: u64 = BLOCK_SIZE_FIELD as u64;
+pub(super) const BLOCK_SIZE: u64 = BLOCK_SIZE_FIELD as u64;
 
 /// The bitmap in front of a block: a bit for each of its sectors, which all count.
 const BITMAP: [u8; 512] = [0xff; 512];

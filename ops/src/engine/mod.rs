@@ -26,7 +26,7 @@ mod tests;
 
 pub use pipeline::{Consumer, Filled, Pipeline};
 pub use plan::{Planner, Rules};
-pub use sink::Sink;
+pub use sink::{Before, Sink};
 
 /// How much of a disk is a piece, in bytes. Longer pieces do not make it faster, as
 /// several are under way at a time, and take more memory.

@@ -125,7 +125,7 @@ impl<'a, T: Transfers> Pipeline<'a, T> {
             if self.is_at_end() {
                 return Ok(());
             }
-            if let Err(event) = sink.done(self.session.finish()?) {
+            if let Some(event) = sink.next_event()? {
                 self.take(event, sink)?;
             }
         }

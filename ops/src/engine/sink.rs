@@ -1,11 +1,13 @@
 //! Writing: data straight from the buffers that it was read into, metadata gathered
 //! into large requests.
 
+use alloc::collections::VecDeque;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use abi::convert::State;
 use abi::reply::{FailureKind, Length, Reply};
 use formats::extent::{File, Place};
 use formats::storage::StorageError;
@@ -21,25 +23,56 @@ const GATHER: usize = 256 << 10;
 /// How many places of a file are written to in turn, each by a request of its own.
 const GATHERS: usize = 4;
 
+/// How many requests may be on their way before metadata waits for some of them: each may
+/// be a few bytes in a buffer of their own.
+const REQUEST_LIMIT: u64 = 48;
+
 /// The unit of writes in bytes.
 const SECTOR: usize = 512;
 
 /// What is added to the tags of requests that write.
 const WRITE_TAG: u64 = 1 << 63;
 
+/// What is added besides to those of zeros that a later write may go into.
+const ZERO_TAG: u64 = 1 << 61;
+
+/// Zeros on their way to a range of a file, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct Zeroing {
+    number: u64,
+    slot: u8,
+    start: u64,
+    end: u64,
+}
+
+impl Zeroing {
+    fn touches(&self, slot: u8, start: u64, end: u64) -> bool {
+        self.slot == slot && start < self.end && self.start < end
+    }
+}
+
 /// Where an image goes: its files, and what is on its way to them.
 pub struct Sink<'a, T: Transfers> {
     session: &'a T,
     /// The slots of the image's files, its own first.
     slots: Vec<u8>,
-    /// Whether the files are there already, and keep their length.
-    in_place: bool,
+    before: Before,
+    /// Up to where nothing is left of what was there, for each file, in bytes.
+    covered: Vec<u64>,
+    /// Zeros that are on their way to where something else may go later.
+    zeros: Vec<Zeroing>,
+    /// How many such requests there have been.
+    zeroed: u64,
+    /// Writes that wait for them.
+    held: Vec<(usize, Transfer<T::Buffer>)>,
     pool: Pool<T::Buffer>,
     gathers: Vec<Gather<T::Buffer>>,
     /// How many bytes are on their way.
     outstanding: u64,
     /// How many requests are.
     requests: u64,
+    /// What was done in the meantime that is the business of those who read.
+    others: VecDeque<Event<T::Buffer>>,
     /// What went wrong first.
     failed: bool,
 }
@@ -64,18 +97,44 @@ impl<B> Gather<B> {
     }
 }
 
+/// What the files hold before anything is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing: what is not written is zeros, and they get a length.
+    Nothing,
+    /// What stays there if it is not written to.
+    Kept,
+    /// Anything. What is not written is made zeros, up to the length that a file would get.
+    Stale,
+}
+
+impl From<State> for Before {
+    fn from(state: State) -> Self {
+        match state {
+            State::New => Self::Nothing,
+            State::Stale => Self::Stale,
+            State::Used | State::Zeroed => Self::Kept,
+        }
+    }
+}
+
 impl<'a, T: Transfers> Sink<'a, T> {
     /// A sink for the files in these slots.
     #[must_use]
-    pub fn new(session: &'a T, slots: Vec<u8>, in_place: bool) -> Self {
+    pub fn new(session: &'a T, slots: Vec<u8>, before: Before) -> Self {
         Self {
             session,
+            covered: alloc::vec![0; slots.len()],
             slots,
-            in_place,
+            before,
+            zeros: Vec::new(),
+            zeroed: 0,
+            held: Vec::new(),
             pool: Pool::new(),
             gathers: Vec::new(),
             outstanding: 0,
             requests: 0,
+            others: VecDeque::new(),
             failed: false,
         }
     }
@@ -119,7 +178,7 @@ impl<'a, T: Transfers> Sink<'a, T> {
     ) -> Result<(), Error> {
         let slot = self.slot(place.file)?;
         let buffer = Arc::clone(buffer);
-        self.start(range.len(), Transfer::Write { slot, offset: place.offset, range, buffer })
+        self.write(range.len(), slot, place.offset, range, buffer)
     }
 
     /// Makes a range of a file zeros.
@@ -130,6 +189,20 @@ impl<'a, T: Transfers> Sink<'a, T> {
     pub fn write_zeros(&mut self, place: Place, length: u64) -> Result<(), Error> {
         let slot = self.slot(place.file)?;
         self.start(0, Transfer::Zero { slot, offset: place.offset, length })
+    }
+
+    /// Waits for the next thing that is done. Takes note of it if it is a request that
+    /// writes, and otherwise returns it.
+    ///
+    /// # Errors
+    ///
+    /// If nothing is under way, or a device breaks down.
+    pub fn next_event(&mut self) -> Result<Option<Event<T::Buffer>>, Error> {
+        if let Some(event) = self.others.pop_front() {
+            return Ok(Some(event));
+        }
+        let event = self.session.finish()?;
+        Ok(self.done(event).err())
     }
 
     /// Takes note of something that is done, if it is a request that writes.
@@ -143,8 +216,14 @@ impl<'a, T: Transfers> Sink<'a, T> {
             other => return Err(other),
         };
         self.requests -= 1;
-        self.outstanding -= finished.tag & !WRITE_TAG;
         self.failed |= finished.result.is_err();
+        let rest = finished.tag & !WRITE_TAG;
+        if rest & ZERO_TAG == 0 {
+            self.outstanding -= rest;
+        } else {
+            self.zeros.retain(|zeros| zeros.number != rest & !ZERO_TAG);
+            self.failed |= self.release().is_err();
+        }
         match finished.buffer {
             Some(Returned::Stored(buffer)) => self.pool.put_shared(buffer),
             Some(Returned::Filled(buffer)) => self.pool.put(buffer),
@@ -225,7 +304,69 @@ impl<'a, T: Transfers> Sink<'a, T> {
         // However little of it is filled, all of the buffer takes memory.
         let weight = buffer.len();
         let buffer = Arc::new(buffer);
-        self.start(weight, Transfer::Write { slot, offset: start, range: 0..length, buffer })
+        self.write(weight, slot, start, 0..length, buffer)
+    }
+
+    /// Starts a write. What it leaves out behind everything before it is made zeros, if
+    /// there may be something else: as writers hand out a file from its start to its end,
+    /// that is all that they may count on to be zeros. `weight` is how many bytes of memory
+    /// it takes.
+    fn write(
+        &mut self,
+        weight: usize,
+        slot: u8,
+        offset: u64,
+        range: Range<usize>,
+        buffer: Arc<T::Buffer>,
+    ) -> Result<(), Error> {
+        let end = offset + range.len() as u64;
+        let write = Transfer::Write { slot, offset, range, buffer };
+        if self.before == Before::Stale {
+            self.cover(slot, offset)?;
+            self.set_covered(slot, end);
+            // Requests may be done in any order.
+            if self.zeros.iter().any(|zeros| zeros.touches(slot, offset, end)) {
+                self.outstanding += weight as u64;
+                self.held.push((weight, write));
+                return Ok(());
+            }
+        }
+        self.start(weight, write)
+    }
+
+    /// Makes zeros from where a file is covered up to an offset.
+    fn cover(&mut self, slot: u8, end: u64) -> Result<(), Error> {
+        let file = self.slots.iter().position(|own| *own == slot);
+        let start = file.and_then(|file| self.covered.get(file)).copied().unwrap_or(0);
+        let end = end.next_multiple_of(SECTOR as u64);
+        if start >= end {
+            return Ok(());
+        }
+        let tag = WRITE_TAG | ZERO_TAG | self.zeroed;
+        self.session.start(tag, Transfer::Zero { slot, offset: start, length: end - start })?;
+        self.requests += 1;
+        self.zeros.push(Zeroing { number: self.zeroed, slot, start, end });
+        self.zeroed += 1;
+        self.set_covered(slot, end);
+        Ok(())
+    }
+
+    /// Starts writes that have waited for zeros that are there now.
+    fn release(&mut self) -> Result<(), Error> {
+        for (weight, write) in core::mem::take(&mut self.held) {
+            if let Transfer::Write { slot, offset, range, buffer } = write {
+                self.outstanding -= weight as u64;
+                self.write(weight, slot, offset, range, buffer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_covered(&mut self, slot: u8, end: u64) {
+        let files = self.slots.iter().zip(&mut self.covered);
+        files
+            .filter(|(own, _)| **own == slot)
+            .for_each(|(_, covered)| *covered = end.max(*covered));
     }
 
     /// Adds bytes to those that end where these start, or in the sector in front. The last
@@ -278,6 +419,12 @@ impl<'a, T: Transfers> Sink<'a, T> {
             let gather = self.gathers.remove(index);
             self.write_gather(gather)?;
         }
+        while self.requests >= REQUEST_LIMIT {
+            let event = self.session.finish()?;
+            if let Err(other) = self.done(event) {
+                self.others.push_back(other);
+            }
+        }
         let buffer = self.buffer(GATHER)?;
         Ok(Gather { slot, start: offset, filled: 0, buffer })
     }
@@ -294,10 +441,14 @@ impl<T: Transfers> Output for Sink<'_, T> {
     }
 
     fn set_length(&mut self, file: File, length: u64) -> Result<(), StorageError> {
-        if self.in_place {
-            return Ok(());
-        }
         let slot = self.slot(file).map_err(|_| StorageError::InputOutput)?;
+        match self.before {
+            Before::Nothing => {}
+            Before::Kept => return Ok(()),
+            Before::Stale => {
+                return self.cover(slot, length).map_err(|_| StorageError::InputOutput);
+            }
+        }
         let reply = Reply::SetLength(Length { slot, length });
         self.session.reply(reply).map_err(|_| StorageError::InputOutput)
     }

@@ -3,9 +3,10 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use std::string::String;
 
 use abi::compare::Finding;
-use abi::convert::{Range, Request, Setting, State, Target, Value};
+use abi::convert::{ExamineRequest, Range, Recreation, Request, Setting, State, Target, Value};
 use abi::info::Format;
 use abi::reply::Reply;
 use abi::source::Source;
@@ -13,9 +14,9 @@ use abi::text::Text;
 use formats::extent::File;
 use formats::writer::Output;
 
-use crate::engine::Sink;
+use crate::engine::{Before, Sink};
 use crate::testing::World;
-use crate::{convert, map};
+use crate::{Error, convert, map, recreate};
 
 fn source(slot: u8) -> Source {
     Source { slot, format: None, extension: Text::default(), window: None, snapshot: None }
@@ -32,11 +33,13 @@ fn request(sources: Vec<Source>, slot: u8, format: Format) -> Request {
             compress: false,
             file_name: Text::default(),
             backing: None,
+            before: None,
             state: State::New,
             seed: [7; 16],
             time: 0,
         },
         range: Range::ALL,
+        only_top: false,
         sparse: 4096,
         progress: false,
         salvage: false,
@@ -206,7 +209,7 @@ fn what_is_written_later_stays() {
     };
     for round in 0..500 {
         let world = World::with_image(vec![]);
-        let mut sink = Sink::new(&world, vec![0], false);
+        let mut sink = Sink::new(&world, vec![0], Before::Nothing);
         let mut model = vec![0; CLUSTERS * CLUSTER];
         let (mut free, mut position, mut tables) = (1, 0, Vec::new());
         while free < CLUSTERS {
@@ -237,6 +240,99 @@ fn what_is_written_later_stays() {
         file.resize(model.len(), 0);
         let difference = file.iter().zip(&model).position(|(made, wanted)| made != wanted);
         assert_eq!(difference, None, "round {round}");
+    }
+}
+
+#[test]
+fn on_a_device_nothing_shows_of_what_was_there() {
+    let disk = disk(2 << 20);
+    for (format, options) in [
+        (Format::Raw, &[][..]),
+        (Format::Qcow2, &[]),
+        (Format::Qcow2, &[("cluster_size", Value::Number(2 << 20))]),
+        (Format::Qcow2, &[("extended_l2", Value::Flag(true))]),
+        (Format::Qcow2, &[("cluster_size", Value::Number(512))]),
+        (Format::Qcow, &[]),
+        (Format::Qed, &[]),
+        (Format::Vdi, &[]),
+        (Format::Vdi, &[("static", Value::Flag(true))]),
+        (Format::Vhdx, &[]),
+        (Format::Vhdx, &[("subformat", Value::Text(Text::from("fixed")))]),
+        (Format::Vpc, &[]),
+        (Format::Parallels, &[]),
+        (Format::Vmdk, &[]),
+    ] {
+        let world = World::with_image(disk.clone());
+        let device = world.plug(vec![0xff; 24 << 20]);
+        let mut request = request(vec![source(0)], device, format);
+        request.target.state = State::Stale;
+        request.sparse = 512;
+        let set = options
+            .iter()
+            .map(|(name, value)| Setting { name: Text::from(*name), value: value.clone() });
+        request.target.options = set.collect();
+        convert::run(&request, &world).unwrap();
+        assert_eq!(world.file(device).len(), 24 << 20, "it keeps its length");
+        let mut there = source(device);
+        there.format = Some(format);
+        let back = world.plug(vec![]);
+        convert::run(&self::request(vec![there], back, Format::Raw), &world).unwrap();
+        let found = world.file(back);
+        assert!(found[..disk.len()] == disk, "{format:?} {options:?}");
+        // The device is longer than a raw disk, and a VHD has room for its geometry.
+        let rest = &found[disk.len()..];
+        let is_blank = rest.iter().all(|byte| *byte == 0);
+        assert!(is_blank || format == Format::Raw, "{format:?} {options:?}");
+    }
+}
+
+/// What a guest says of an image that is to be made anew with these disks.
+fn examine(
+    world: &World,
+    sources: Vec<Source>,
+    target: u8,
+    only_top: bool,
+) -> Result<Recreation, String> {
+    let target = Source { format: Some(Format::Qcow2), ..source(target) };
+    let request = ExamineRequest { sources, target, only_top, compress: false, max_depth: 8 };
+    let said = recreate::examine(&request, world);
+    said.map_err(|error| match error {
+        Error::Failed { message, .. } => message,
+        Error::StartOver => "start over".into(),
+    })?;
+    let mut replies = world.replies().into_iter();
+    let found = replies.find_map(|reply| match reply {
+        Reply::Recreation(recreation) => Some(recreation),
+        _ => None,
+    });
+    Ok(found.unwrap())
+}
+
+#[test]
+fn an_image_is_looked_at_before_it_is_made_anew() {
+    let behind = "the image that is there has data behind the end of the input, which would be \
+                  lost";
+    let kept = "the image that is there has data, which -B would keep and a new image would not";
+    let smaller = "output file is smaller than input file";
+    let mut end = vec![0; 3 << 20];
+    end.iter_mut().rev().take(512).for_each(|byte| *byte = 1);
+    for (there, copied, only_top, expected) in [
+        (vec![0; 3 << 20], 3 << 20, false, Ok(3 << 20)),
+        (vec![0; 3 << 20], 1 << 20, false, Ok(3 << 20)),
+        (vec![0; 3 << 20], (3 << 20) + 512, false, Err(smaller)),
+        (end.clone(), 3 << 20, false, Ok(3 << 20)),
+        (end.clone(), (3 << 20) - 512, false, Err(behind)),
+        (vec![0; 3 << 20], 3 << 20, true, Ok(3 << 20)),
+        (end, 3 << 20, true, Err(kept)),
+    ] {
+        let world = World::with_image(there);
+        let target = world.plug(vec![]);
+        convert::run(&request(vec![source(0)], target, Format::Qcow2), &world).unwrap();
+        let before = world.file(target);
+        let disk = world.plug(vec![1; copied]);
+        let found = examine(&world, vec![source(disk)], target, only_top);
+        assert_eq!(found.map(|it| it.size), expected.map_err(Into::into), "{copied} {only_top}");
+        assert!(world.file(target) == before, "nothing is written");
     }
 }
 

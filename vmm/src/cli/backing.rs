@@ -70,13 +70,17 @@ pub fn overwritten<'a>(
 ) -> Option<String> {
     let is_read = read.into_iter().any(|file| file.is_at(Path::new(target)));
     let said = for_terminal(target.as_bytes());
-    is_read.then(|| {
-        format!(
-            "{said}: error while converting {}: Failed to get \"write\" lock\n\
-             Is another process using the image [{said}]?",
-            format.name()
-        )
-    })
+    is_read.then(|| in_use(&said, format))
+}
+
+/// That an image is read and cannot be written to. `said` is what the user calls it.
+#[must_use]
+pub fn in_use(said: &str, format: Format) -> String {
+    format!(
+        "{said}: error while converting {}: Failed to get \"write\" lock\n\
+         Is another process using the image [{said}]?",
+        format.name()
+    )
 }
 
 impl Backing {

@@ -1,20 +1,19 @@
 //! `exuvia convert`.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use abi::convert::{Range, Request, Setting, State, Value};
+use abi::convert::{Range, Request, State};
 use abi::info::Format;
 use abi::reply::Reply;
 use abi::request::Operation;
 use abi::source::{Snapshot, SnapshotName};
-use abi::text::Text;
 
 use super::Program;
 use super::backing::{self, Backing};
 use super::image::ImageArgs;
+use super::in_place;
 use super::machine::MachineArgs;
 use super::source::{self, MAX_DEPTH, Named, explain};
 use super::target::{self, NewImage, Wanted};
@@ -187,13 +186,6 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         return Err(complaint);
     }
     let format = target::format(arguments.output_format.as_deref().unwrap_or("raw"))?;
-    if arguments.no_create && format != Format::Raw {
-        return Err(format!(
-            "Writing into a {} image that is there is not supported; have a new one made, \
-             without -n",
-            format.name()
-        ));
-    }
     let sparse = sparse_size(arguments.sparse.as_deref().unwrap_or("4k"))?;
     let rate = arguments.rate.as_deref();
     let rate =
@@ -250,7 +242,7 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         sources.map(|(slot, named)| named.source(slot, snapshot.clone())).collect();
     // To know how much there is to do, all of an image's tables are read, and then again.
     let can_be_foreseen = !files.iter().any(|file| file.pipe().is_some());
-    let target_slot = FIRST_FILE_SLOT + u8::try_from(files.len()).unwrap_or(u8::MAX);
+    let target_slot = next_slot(&files);
 
     let state = match (arguments.no_create, arguments.target_is_zero) {
         (false, _) => State::New,
@@ -259,31 +251,52 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
     };
     let wanted = Wanted { format, settings: &settings, compress: arguments.compress, state };
     let opened = NewImage::open(target_name, &wanted, cache, target_slot);
-    let (mut new_image, new_files) = opened.map_err(|error| match state {
+    let (mut new_image, mut new_files) = opened.map_err(|error| match state {
         State::New => NewImage::complaint(target_name, format, &error),
-        State::Used | State::Zeroed => error,
+        State::Stale | State::Used | State::Zeroed => error,
     })?;
+    let recreation = if arguments.no_create && format != Format::Raw {
+        let wish = in_place::Wish {
+            sources: &sources,
+            named: &named,
+            target_name,
+            format,
+            only_top: arguments.backing.is_some(),
+            compress: arguments.compress,
+        };
+        let recreation = in_place::examine(program, &arguments.machine, &wish, &new_files)?;
+        let renewed = new_files.into_iter().map(|file| new_image.renew(file));
+        new_files = renewed.collect::<Result<_, _>>()?;
+        Some(recreation)
+    } else {
+        None
+    };
     if let Some(pace) = rate.filter(|rate| *rate > 0).map(Pace::new).map(Arc::new) {
         new_files.iter().filter_map(HostFile::output).for_each(|output| output.set_pace(&pace));
     }
     files.extend(new_files);
     let source = backing.map(|backing| {
-        let slot = FIRST_FILE_SLOT + u8::try_from(files.len()).unwrap_or(u8::MAX);
+        let slot = next_slot(&files);
         files.push(backing.file);
         backing.named.source(slot, None)
     });
     let backing_slot = source.as_ref().map(|source| source.slot);
     let mut target = new_image.request(&wanted, source);
-    if let Some(name) = arguments.backing.as_ref().filter(|_| arguments.no_create) {
-        // It is said of an image that is there, so that nothing else is copied.
-        let value = Value::Text(Text::truncated(name.as_bytes()));
-        target.options.push(Setting { name: Text::from("backing_file"), value });
+    let mut range = Range::ALL;
+    if let Some((recreation, before)) = recreation {
+        range.size = Some(recreation.size);
+        target.options = recreation.options;
+        target.before = Some(next_slot(&files));
+        files.push(before);
     }
+    // With -n it is said of an image that is there, so that nothing else is copied.
+    let only_top = arguments.backing.is_some() || backing_slot.is_some();
 
     let request = Request {
         sources,
         target,
-        range: Range::ALL,
+        range,
+        only_top,
         sparse,
         progress: arguments.progress.is_some() && !arguments.quiet && can_be_foreseen,
         salvage: arguments.salvage,
@@ -328,6 +341,11 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The slot of the file that comes next.
+fn next_slot(files: &[HostFile]) -> u8 {
+    FIRST_FILE_SLOT.saturating_add(u8::try_from(files.len()).unwrap_or(u8::MAX))
 }
 
 fn sparse_size(text: &str) -> Result<u32, String> {

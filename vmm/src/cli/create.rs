@@ -5,6 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitCode;
 
 use abi::convert::{CreateRequest, State, Value};
+use abi::info::Format;
 use abi::request::Operation;
 
 use super::image::ImageArgs;
@@ -142,6 +143,9 @@ fn create(
     let cache = Cache { direct: false, through: false, durable: false };
     let opened = NewImage::open(name, &wanted, cache, FIRST_FILE_SLOT);
     let (mut new_image, mut files) = opened.map_err(about)?;
+    if format == Format::Raw {
+        new_image.keep_content();
+    }
     let source = backing.map(|backing| {
         let slot = FIRST_FILE_SLOT + u8::try_from(files.len()).unwrap_or(u8::MAX);
         files.push(backing.file);

@@ -167,6 +167,7 @@ fn dd(program: &Program, arguments: &Args) -> Result<(), String> {
         sources: vec![named.source(FIRST_FILE_SLOT, None)],
         target: new_image.request(&wanted, None),
         range,
+        only_top: false,
         sparse: SPARSE,
         progress: false,
         salvage: false,

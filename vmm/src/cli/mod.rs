@@ -15,6 +15,7 @@ pub mod copy;
 pub mod create;
 pub mod dd;
 pub mod image;
+pub mod in_place;
 pub mod info;
 pub mod machine;
 pub mod map;

@@ -26,7 +26,7 @@ use crate::run::{FIRST_FILE_SLOT, RunError, file_in_slot};
 pub const MAX_DEPTH: u32 = 64;
 
 /// An image that the user named.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Named {
     /// What he said, fit for a terminal.
     pub said: String,

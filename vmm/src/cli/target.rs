@@ -12,6 +12,7 @@ use abi::text::Text;
 
 use crate::creation::{Settings, table};
 use crate::host_file::HostFile;
+use crate::host_file::output::Output;
 use crate::image_name::{ImageName, NameError};
 use crate::output::escape::for_terminal;
 use crate::run::{Outcome, RunError, file_in_slot};
@@ -120,7 +121,7 @@ impl NewImage {
         } else if wanted.state == State::New {
             let created = TargetFile::create(&path, cache);
             let (file, host_file, is_empty) = created.map_err(|error| error.to_string())?;
-            (file, host_file, if is_empty { State::New } else { State::Used })
+            (file, host_file, if is_empty { State::New } else { State::Stale })
         } else {
             let opened = TargetFile::open(&path, cache);
             let (file, host_file) =
@@ -207,6 +208,33 @@ impl NewImage {
         TargetFile::is_standard_output(&self.path)
     }
 
+    /// Has the image made anew in its file, in which nothing is left of the one that was
+    /// there. A device keeps its length.
+    ///
+    /// # Errors
+    ///
+    /// A message for the user, if the file cannot be emptied.
+    pub fn renew(&mut self, file: HostFile) -> Result<HostFile, String> {
+        if file.is_device() {
+            self.state = State::Stale;
+            return Ok(file);
+        }
+        let emptied = rustix::fs::ftruncate(file.as_fd(), 0);
+        emptied.map_err(|error| {
+            let reason = crate::reasons::reason(&error.into());
+            format!("Could not open '{}': {reason}", self.said)
+        })?;
+        self.state = State::New;
+        Ok(file.with_output(Output::growing(self.cache.durable)))
+    }
+
+    /// Leaves what is on a device there, as nothing is written to the disk.
+    pub fn keep_content(&mut self) {
+        if self.state == State::Stale {
+            self.state = State::Used;
+        }
+    }
+
     /// What the file holds before.
     #[must_use]
     pub fn state(&self) -> State {
@@ -224,6 +252,7 @@ impl NewImage {
             compress: wanted.compress,
             file_name: Text::truncated(self.file_name()),
             backing,
+            before: None,
             state: self.state,
             seed: seed(),
             time: now(),
