@@ -3,7 +3,7 @@
 //! There are two runs. The first, [`examine`], reads the image that is there and writes
 //! nothing: it refuses what would be lost, and says how the new image is made. Only then
 //! does the host let go of what the file holds, and the second run is a copy like any other
-//! ([`convert`](crate::convert)), but for what it has to leave underneath.
+//! ([`convert`]), but for what it has to leave underneath.
 //!
 //! So a disk that is there does not show through: all of it is written anew, or it had
 //! nothing that could be missed.
