@@ -127,7 +127,7 @@ impl Sequences {
     }
 
     /// Carries out the sequences of a block: fills the unit from a place on with literals
-    /// and matches. Returns where the block ends. `most` is where it ends at the latest.
+    /// and matches. Returns where the block ends.
     pub(super) fn decode(
         &mut self,
         mut block: &[u8],
