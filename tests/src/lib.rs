@@ -12,7 +12,7 @@
 //! raw images hold), `readers.rs` and `writers.rs` (what is on disks, and making
 //! images, without a machine), `samples.rs` (the makers of images, against qemu),
 //! `measure.rs`, `dd.rs` and `copy.rs` (the commands with these names), `pipes.rs` (images
-//! that come and go through pipes), `references.rs`
+//! that come and go through pipes), `failures.rs` (signals, full disks, files that break), `references.rs`
 //! (which other files are opened), `chains.rs` (images on top of each other),
 //! `command_line.rs` (arguments,
 //! errors, exit codes), `machines.rs` (KVM or QEMU).
