@@ -13,7 +13,7 @@
 //! images, without a machine), `samples.rs` (the makers of images, against qemu),
 //! `in_place.rs` (copies into images that are there), `measure.rs`, `dd.rs` and `copy.rs`
 //! (the commands with these names), `pipes.rs` (images that come and go through pipes),
-//! `references.rs`
+//! `failures.rs` (signals, full disks, files that break), `references.rs`
 //! (which other files are opened), `chains.rs` (images on top of each other),
 //! `matrix.rs` (every reader with every writer), `callers.rs` (the command lines in
 //! docs/callers.md),

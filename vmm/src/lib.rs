@@ -23,6 +23,7 @@ pub mod guest_image;
 pub mod host_file;
 pub mod image_name;
 pub mod info;
+pub mod interruption;
 pub mod kvm;
 pub mod output;
 pub mod picture;

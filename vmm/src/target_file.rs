@@ -15,6 +15,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::host_file::output::Output;
 use crate::host_file::{HostFile, OpenError, STANDARD_STREAM};
+use crate::interruption::{self, Undoing};
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +62,8 @@ pub struct TargetFile {
 enum State {
     /// It has no name yet, and gets this one in this folder.
     Nameless(OwnedFd, OsString),
-    /// It has a name of its own in the meantime.
-    Temporary(PathBuf),
+    /// It has a name of its own in the meantime, which is gone if the program is interrupted.
+    Temporary(PathBuf, Undoing),
     /// It was there before.
     Present,
     /// It is written from the start to the end, and is no file.
@@ -190,7 +191,8 @@ impl TargetFile {
         temporary.push(format!(".{}.partial", std::process::id()));
         let temporary = path.with_file_name(temporary);
         let file = options.create_new(true).custom_flags(0).open(&temporary)?;
-        Ok((State::Temporary(temporary), file))
+        let undoing = interruption::undo_file(temporary.clone());
+        Ok((State::Temporary(temporary, undoing), file))
     }
 
     /// Gives the file of an image of a format its length and its room, so that nothing is
@@ -236,7 +238,7 @@ impl TargetFile {
     pub fn publish(&mut self, file: &HostFile) -> Result<(), String> {
         let named = match std::mem::replace(&mut self.state, State::Present) {
             State::Present | State::Stream => Ok(()),
-            State::Temporary(temporary) => std::fs::rename(&temporary, &self.path),
+            State::Temporary(temporary, _undoing) => std::fs::rename(&temporary, &self.path),
             State::Nameless(folder, name) => give_name(file.as_fd(), &folder, &name),
         };
         named.map_err(|error| {
@@ -248,7 +250,7 @@ impl TargetFile {
 
 impl Drop for TargetFile {
     fn drop(&mut self) {
-        if let State::Temporary(temporary) = &self.state {
+        if let State::Temporary(temporary, _) = &self.state {
             // It is half made, and whoever looks for it has been told why.
             let _ = std::fs::remove_file(temporary);
         }

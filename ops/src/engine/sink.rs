@@ -243,7 +243,8 @@ impl<'a, T: Transfers> Sink<'a, T> {
         }
         let message = "error while writing: Input/output error".to_string();
         let kind = FailureKind::InputOutput;
-        Err(Error::Failed { device: None, kind, is_bare: false, message })
+        let device = self.slots.first().copied();
+        Err(Error::Failed { device, kind, is_bare: false, message })
     }
 
     /// Writes what was gathered, and waits until everything is written.

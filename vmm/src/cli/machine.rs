@@ -73,6 +73,9 @@ impl MachineArgs {
         if let (Backend::Qemu(qemu), Some(socket)) = (&mut backend, &self.gdb) {
             qemu.wait_for_gdb(socket);
         }
+        if matches!(backend, Backend::Qemu(_)) {
+            program.watch_for_interruption();
+        }
         if let Some(remark) = remark {
             program.say(&remark);
         }

@@ -34,6 +34,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::interruption;
+
 /// The version of qemu-img whose command line and output this is.
 pub const QEMU_VERSION: &str = "10.0.2";
 
@@ -85,6 +87,10 @@ enum Command {
 
 impl Command {
     fn run(&self, program: &Program) -> ExitCode {
+        // Of those that make nothing, nothing is left.
+        if matches!(self, Self::Convert(_) | Self::Copy(_) | Self::Create(_) | Self::Dd(_)) {
+            program.watch_for_interruption();
+        }
         match self {
             Self::Compare(arguments) => compare::run(program, arguments),
             Self::Convert(arguments) => convert::run(program, arguments),
@@ -111,6 +117,12 @@ impl Program {
         let _ = writeln!(io::stderr().lock(), "{}: {message}", self.name);
     }
 
+    /// Has the program say so and end if it is interrupted from now on.
+    pub fn watch_for_interruption(&self) {
+        let program = Self { name: self.name.clone() };
+        interruption::watch(move || program.say("interrupted"));
+    }
+
     /// Says something on standard error, without saying who speaks.
     pub fn say_plainly(&self, message: &str) {
         let _ = writeln!(io::stderr().lock(), "{message}");
@@ -118,6 +130,7 @@ impl Program {
 
     /// Says what went wrong. The exit code of a failure.
     pub fn fail(&self, message: &str) -> ExitCode {
+        interruption::let_it_happen();
         self.say(message);
         ExitCode::FAILURE
     }

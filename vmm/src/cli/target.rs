@@ -14,6 +14,7 @@ use crate::creation::{Settings, table};
 use crate::host_file::HostFile;
 use crate::host_file::output::Output;
 use crate::image_name::{ImageName, NameError};
+use crate::interruption;
 use crate::output::escape::for_terminal;
 use crate::run::{Outcome, RunError, file_in_slot};
 use crate::target_file::{Cache, TargetFile};
@@ -273,6 +274,8 @@ impl NewImage {
         files
             .iter()
             .try_for_each(|(file, host_file)| file.complete(host_file, self.format.name()))?;
+        // Some of its files but not all would be worse than all.
+        interruption::set_too_late();
         files.iter_mut().try_for_each(|(file, host_file)| file.publish(host_file))
     }
 

@@ -24,6 +24,7 @@ pub use self::command::Accelerator;
 use self::command::{MAX_DEVICES, hand_over};
 use self::stream::{Conversation, Said};
 use crate::host_file::HostFile;
+use crate::interruption::{self, Undoing};
 use crate::output::escape::for_terminal;
 use crate::run::{
     CONSOLE_SLOT, End, FIRST_FILE_SLOT, GuestError, Job, Listener, Outcome, RunError, SerialLog,
@@ -154,11 +155,13 @@ impl Qemu {
             .map_err(QemuError::host("make files for QEMU"))?;
         let mut command =
             self.command(job, handover).map_err(QemuError::host("hand files to QEMU"))?;
-        let mut child = Reaped(command.spawn().map_err(QemuError::host("start QEMU"))?);
+        let child = command.spawn().map_err(QemuError::host("start QEMU"))?;
+        let mut child = Reaped { undoing: interruption::undo_process(&child), child };
         // The child has its ends of the sockets now; ours must be the only ones
         // left, so that they end when it does.
         drop(command);
-        let mut conversation = Conversation::new(ends, child.0.stderr.take(), job.budget.replies);
+        let mut conversation =
+            Conversation::new(ends, child.child.stderr.take(), job.budget.replies);
         let mut last = None;
         let mut position = 0;
         let (mut lengths, mut preallocations) = (Vec::new(), Vec::new());
@@ -183,7 +186,7 @@ impl Qemu {
             Ok(false) => return Err(RunError::Guest(GuestError::TimedOut(job.budget.time))),
             Err(error) => return Err(RunError::Guest(error)),
         }
-        let status = child.0.wait().map_err(QemuError::host("wait for QEMU"))?;
+        let status = child.child.wait().map_err(QemuError::host("wait for QEMU"))?;
         let Said { serial, complaint } = conversation.said();
         match (last, end(status)) {
             (Some(Reply::Finished(marks)), Some(End::Exit(ExitCode::Finished))) => {
@@ -221,13 +224,18 @@ fn broken(end: End, serial: SerialLog) -> RunError {
 }
 
 /// Kills QEMU if it is still there when nobody is interested any more.
-struct Reaped(Child);
+struct Reaped {
+    child: Child,
+    /// The same if the program is interrupted.
+    undoing: Option<Undoing>,
+}
 
 impl Drop for Reaped {
     fn drop(&mut self) {
         // Both fail if it has ended and been waited for, which is fine.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        drop(self.undoing.take());
     }
 }
 
