@@ -44,9 +44,11 @@ fn unknown_extensions_are_skipped() {
         (2, b"12345678"),
         (BACKING_FORMAT, b"raw"),
     ]);
-    let expected = Extra { backing_format: Some(b"raw".to_vec()), ..Extra::default() };
+    let backing_format = Some(b"raw".to_vec());
+    let expected = Extra { backing_format, has_unknown: true, ..Extra::default() };
     assert_eq!(extra(&sample), expected);
     assert_eq!(extra(&Sample { version: 2, ..sample }), expected);
+    assert!(!extra(&self::sample(&[(FEATURE_NAMES, &[0; 48])])).has_unknown);
 }
 
 #[test]
