@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use tests::{Machine, Place};
+use tests::{Machine, Place, Random};
 
 /// The formats that can have something underneath, with options.
 const OVERLAYS: [&str; 5] =
@@ -12,34 +12,22 @@ const OVERLAYS: [&str; 5] =
 /// The formats of what is at the bottom.
 const BASES: [&str; 7] = ["raw", "vpc", "vdi", "vhdx", "parallels", "qcow2", "vmdk"];
 
-/// Numbers that look random and are the same each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
+/// Writes here and there to an image with so many sectors.
+fn write(random: &mut Random, place: &Place, format: &str, image: &str, sectors: u64) {
+    let mut arguments = vec!["-f".to_owned(), format.to_owned()];
+    for _ in 0..6 {
+        let start = random.below(sectors - 1);
+        let length = 1 + random.below((sectors - start).min(300));
+        let (start, length) = (start * 512, length * 512);
+        arguments.push("-c".to_owned());
+        arguments.push(match random.below(4) {
+            0 if format != "qcow" => format!("write -z {start} {length}"),
+            _ => format!("write -P {} {start} {length}", 1 + random.below(255)),
+        });
     }
-
-    /// Writes here and there to an image with so many sectors.
-    fn write(&mut self, place: &Place, format: &str, image: &str, sectors: u64) {
-        let mut arguments = vec!["-f".to_owned(), format.to_owned()];
-        for _ in 0..6 {
-            let start = self.below(sectors - 1);
-            let length = 1 + self.below((sectors - start).min(300));
-            let (start, length) = (start * 512, length * 512);
-            arguments.push("-c".to_owned());
-            arguments.push(match self.below(4) {
-                0 if format != "qcow" => format!("write -z {start} {length}"),
-                _ => format!("write -P {} {start} {length}", 1 + self.below(255)),
-            });
-        }
-        arguments.push(image.to_owned());
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        place.must("qemu-io", &arguments);
-    }
+    arguments.push(image.to_owned());
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    place.must("qemu-io", &arguments);
 }
 
 /// A chain of images, `0` at the bottom, with so many on top. Returns the format of the
@@ -53,7 +41,7 @@ fn chain(place: &Place, random: &mut Random, base: &str, depth: u64) -> &'static
     let bottom = size(sectors);
     let create = [&["create", "-q", "-f", base][..], force, &["0", &bottom]].concat();
     place.must("qemu-img", &create);
-    random.write(place, base, "0", sectors);
+    write(random, place, base, "0", sectors);
     let mut below = base;
     let mut top = "";
     for number in 1..=depth {
@@ -72,7 +60,7 @@ fn chain(place: &Place, random: &mut Random, base: &str, depth: u64) -> &'static
         let size = size(sectors);
         arguments.extend(["-b", &backing, "-F", below, &image, &size]);
         place.must("qemu-img", &arguments);
-        random.write(place, top, &image, sectors);
+        write(random, place, top, &image, sectors);
         below = top;
     }
     top
@@ -126,11 +114,11 @@ fn data_in_a_file_of_its_own_is_read_at_every_depth() {
     let place = Place::new();
     let mut random = Random(77);
     place.must("qemu-img", &["create", "-q", "-f", "qcow2", "-o", "data_file=0.data", "0", "1M"]);
-    random.write(&place, "qcow2", "0", 2048);
+    write(&mut random, &place, "qcow2", "0", 2048);
     let create =
         ["create", "-q", "-f", "qcow2", "-o", "data_file=1.data", "-b", "0", "-F", "qcow2"];
     place.must("qemu-img", &[&create[..], &["1", "1500K"]].concat());
-    random.write(&place, "qcow2", "1", 3000);
+    write(&mut random, &place, "qcow2", "1", 3000);
     place.must("qemu-img", &["convert", "-O", "raw", "1", "expected.raw"]);
     for machine in Machine::all() {
         let outcome = place.exuvia(machine, &["convert", "-O", "raw", "1", "out.raw"]);
@@ -163,7 +151,7 @@ fn a_copy_on_top_of_another_image_has_the_disk_that_qemu_img_makes() {
             // qemu-img would let it show where the source has zeros.
             let below = (depth - 1).to_string();
             place.must("qemu-img", &["convert", "-O", "qcow2", &below, "base"]);
-            random.write(&place, "qcow2", "base", 1500);
+            write(&mut random, &place, "qcow2", "base", 1500);
             let backing = ["-f", source, "-B", "base", "-F", "qcow2", &top];
             let arguments = [&["convert"][..], target, &backing].concat();
             place.must("qemu-img", &[&arguments[..], &["expected"]].concat());
@@ -200,10 +188,10 @@ fn a_vmdk_on_top_of_another_has_the_disk_that_qemu_img_makes() {
         let place = Place::new();
         let mut random = Random(4711);
         place.must("qemu-img", &["create", "-q", "-f", "vmdk", "base.vmdk", "1M"]);
-        random.write(&place, "vmdk", "base.vmdk", 2048);
+        write(&mut random, &place, "vmdk", "base.vmdk", 2048);
         let create = ["create", "-q", "-f", "vmdk", "-b", "base.vmdk", "-F", "vmdk", "top.vmdk"];
         place.must("qemu-img", &create);
-        random.write(&place, "vmdk", "top.vmdk", 2048);
+        write(&mut random, &place, "vmdk", "top.vmdk", 2048);
         let arguments = ["convert", "-O", "vmdk", "-o", options, "-B", "base.vmdk", "-F", "vmdk"];
         let copy = |target: &'static str| [&arguments[..], &["top.vmdk", target]].concat();
         place.must("qemu-img", &copy("expected.vmdk"));

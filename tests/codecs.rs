@@ -7,8 +7,8 @@ use formats::codec::{Codec, Decoder, Encoder};
 use formats::writer::Encoding;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use ruzstd::io::Read;
-use tests::Place;
 use tests::tool::{is_installed, run};
+use tests::{Place, Random};
 
 /// Decompresses units of raw Deflate and of zlib, each behind its length, and prints
 /// what they are of. A window that is smaller than it says would be refused: what is
@@ -28,13 +28,8 @@ open('result', 'wb').write(result)
 
 /// Units of several kinds.
 fn units() -> Vec<Vec<u8>> {
-    let mut state = 88_172_645_463_325_252_u64;
-    let mut random = move |below: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) % below
-    };
+    let mut generator = Random(88_172_645_463_325_252);
+    let mut random = move |below: u64| (generator.number() >> 11) % below;
     let text: &[u8] = include_bytes!("codecs.rs");
     let mut units = vec![vec![0; 65_536], text.to_vec(), text.repeat(20)];
     for different in [2, 16, 100, 200] {

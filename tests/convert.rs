@@ -4,7 +4,7 @@
 use std::fs;
 
 use tests::sources::{self, Source};
-use tests::{Machine, Place};
+use tests::{Machine, Place, Random};
 
 /// Converts every image to raw, and compares with what is on its disk.
 fn judge(sources: &[Source]) {
@@ -105,17 +105,11 @@ fn luks() {
 
 /// A disk with zeros, text and noise.
 fn disk() -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[2]
-    };
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut disk = vec![0; (9 << 20) + 1536];
     for (number, piece) in disk.chunks_mut(90_000).enumerate() {
         match number % 5 {
-            0 => piece.fill_with(&mut next),
+            0 => piece.fill_with(|| random.byte()),
             1 => piece
                 .iter_mut()
                 .zip(b"all work and no play ".iter().cycle())

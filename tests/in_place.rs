@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use tests::{Machine, Place, skip};
+use tests::{Machine, Place, Random, skip};
 
 /// The size of the disk that is copied, in bytes.
 const SIZE: usize = 5 << 20;
@@ -32,16 +32,10 @@ const WAYS: &[(&str, &[&str])] = &[
 
 /// A disk with zeros and noise.
 fn disk(size: usize, seed: u64) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15 ^ seed;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[4]
-    };
+    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ seed);
     let mut disk = vec![0; size];
     for piece in disk.chunks_mut(150_000).step_by(3) {
-        piece.fill_with(&mut next);
+        piece.fill_with(|| random.byte());
     }
     disk.iter_mut().rev().take(512).for_each(|byte| *byte = 7);
     disk

@@ -4,7 +4,7 @@
 use std::fs;
 
 use tests::sources::{self, Source};
-use tests::{Machine, Place};
+use tests::{Machine, Place, Random};
 
 /// How the images to be read are made from a raw one: their format, and qemu-img's options.
 const READERS: &[(&str, &[&str])] = &[
@@ -61,17 +61,11 @@ const OTHERS: &[&[Source]] =
 
 /// A disk with zeros, text and noise, whose size is a multiple of nothing but sectors.
 fn disk() -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    };
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut disk = vec![0; (2 << 20) + 7 * 512];
     for (number, piece) in disk.chunks_mut(50_000).enumerate() {
         match number % 4 {
-            0 => piece.fill_with(&mut next),
+            0 => piece.fill_with(|| random.byte()),
             1 => piece.fill(b'x'),
             _ => {}
         }

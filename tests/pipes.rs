@@ -6,20 +6,18 @@ use std::os::unix::fs::MetadataExt;
 use std::process::Child;
 
 use tests::pipe::{pour, pour_bytes};
-use tests::{Machine, Place};
+use tests::{Machine, Place, Random};
 
 /// The bytes of a disk of so many MiB: data, zeros, and data that does not compress.
 fn disk(mebibytes: usize) -> Vec<u8> {
     let mut disk = vec![0; mebibytes << 20];
-    let mut state = 1_u64;
+    let mut random = Random(1);
     for (number, piece) in disk.chunks_mut(300_000).enumerate().filter(|(it, _)| it % 3 > 0) {
         for word in piece.chunks_mut(8) {
             if number % 3 == 1 {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
+                random.number();
             }
-            word.copy_from_slice(&state.to_le_bytes()[..word.len()]);
+            word.copy_from_slice(&random.0.to_le_bytes()[..word.len()]);
         }
     }
     disk

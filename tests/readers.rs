@@ -3,9 +3,9 @@
 
 use formats::image::Image;
 use formats::vmdk::sample::{Hosted, Text};
-use tests::Place;
 use tests::native;
 use tests::sources::{self, Source};
+use tests::{Place, Random};
 
 /// Reads every image, and then says what was wrong with all.
 fn judge(sources: &[Source]) {
@@ -76,13 +76,8 @@ fn extents_cover_the_disk(image: &dyn Image) -> Result<(), String> {
 /// Writes at random, whole and compressed, zeros, and gives back, and then reads.
 fn judge_random(format: &str, options: &str, commands: &[&str]) {
     for seed in 1..=2_u64 {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut next = |limit: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % limit
-        };
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut next = |limit: u64| random.below(limit);
         let place = Place::new();
         let sectors = 2000 + next(9000);
         let size = (sectors * 512).to_string();
@@ -230,13 +225,8 @@ fn vdi() {
 
 /// Numbers that are the same each time.
 fn numbers(seed: u64) -> impl FnMut(u64) -> u64 {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    move |below| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) % below
-    }
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    move |below| (random.number() >> 11) % below
 }
 
 /// Writes to grains of any size, wherever it may be, are found again.

@@ -9,7 +9,7 @@ use formats::extent::File;
 use formats::qcow2::measure;
 use formats::whole::Files;
 use formats::{Creation, Writer};
-use tests::{Place, native};
+use tests::{Place, Random, native};
 
 /// A way of making an image: the format, and its options.
 type Way<'a> = (&'a str, &'a [(&'a str, Value)]);
@@ -25,18 +25,12 @@ const GRANULARITIES: [usize; 3] = [512, 4096, 3 << 20];
 
 /// A disk of a size with some zeros, some of the same byte, and some of any.
 fn disk(size: usize) -> Vec<u8> {
-    let mut state = 88_172_645_463_325_252_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    };
+    let mut random = Random(88_172_645_463_325_252);
     let mut bytes = vec![0; size];
     for (number, piece) in bytes.chunks_mut(50_000).enumerate() {
         match number % 12 {
-            0 | 2 => piece.fill_with(&mut next),
-            3 => piece.fill(next()),
+            0 | 2 => piece.fill_with(|| random.byte()),
+            3 => piece.fill(random.byte()),
             _ => {}
         }
     }

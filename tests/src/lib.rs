@@ -6,19 +6,17 @@
 //!
 //! The tests themselves lie beside this folder, one file for each thing that is
 //! tested: `workspace.rs` (who may know whom), `guest_image.rs` (what is in the
-//! built image), `kernel.rs` (how the guest breaks), `info.rs` (the output,
-//! against qemu-img's), `map.rs`, `compare.rs` and
-//! `create.rs` (the same), `luks.rs` (the same, against cryptsetup's), `contents.rs` (what
-//! raw images hold), `readers.rs` and `writers.rs` (what is on disks, and making
-//! images, without a machine), `samples.rs` (the makers of images, against qemu),
-//! `in_place.rs` (copies into images that are there), `measure.rs`, `dd.rs` and `copy.rs`
-//! (the commands with these names), `pipes.rs` (images that come and go through pipes),
-//! `failures.rs` (signals, full disks, files that break), `references.rs`
-//! (which other files are opened), `chains.rs` (images on top of each other),
-//! `matrix.rs` (every reader with every writer), `callers.rs` (the command lines in
-//! docs/callers.md),
-//! `command_line.rs` (arguments,
-//! errors, exit codes), `machines.rs` (KVM or QEMU).
+//! built image), `kernel.rs` (how the guest breaks); the commands, against qemu-img's:
+//! `info.rs`, `map.rs`, `picture.rs`, `compare.rs`, `convert.rs`, `create.rs`, `measure.rs`,
+//! `dd.rs`, `copy.rs`; `luks.rs` (against cryptsetup's), `contents.rs` (what raw images
+//! hold), `readers.rs` and `writers.rs` (what is on disks, and making images, without a
+//! machine), `codecs.rs` (against other compressors), `samples.rs` (the makers of images,
+//! against qemu), `in_place.rs` (copies into images that are there), `pipes.rs` (images
+//! that come and go through pipes), `failures.rs` (signals, full disks, files that break),
+//! `references.rs` (which other files are opened), `chains.rs` (images on top of each
+//! other), `matrix.rs` (every reader with every writer), `callers.rs` (the command lines
+//! in docs/callers.md), `command_line.rs` (arguments, errors, exit codes), `machines.rs`
+//! (KVM or QEMU).
 
 pub mod images;
 pub mod kernel_build;
@@ -26,6 +24,7 @@ pub mod machine;
 pub mod native;
 pub mod pipe;
 pub mod place;
+pub mod random;
 pub mod sources;
 pub mod tool;
 pub mod watch;
@@ -34,6 +33,7 @@ use std::io::Write;
 
 pub use machine::Machine;
 pub use place::Place;
+pub use random::Random;
 pub use tool::Outcome;
 
 /// Says that something is not tested here, and why. It is printed even if the test
