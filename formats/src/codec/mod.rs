@@ -14,6 +14,7 @@ pub mod grain;
 mod huffman;
 #[cfg(test)]
 mod random;
+mod same;
 mod zstandard;
 
 use alloc::boxed::Box;

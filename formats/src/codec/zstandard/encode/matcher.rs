@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 
 use super::sequence::Sequences;
+use crate::codec::same;
 use crate::codec::zstandard::FIRST_OFFSETS;
 
 /// Bits of the hashes of eight bytes, and of five. For units up to [`SMALL_UNIT`] tables
@@ -260,27 +261,8 @@ fn same(unit: &[u8], place: usize, distance: usize) -> Option<usize> {
     if equal < SHORTEST {
         return None;
     }
-    Some(if difference == 0 { same_on(unit, place, there) } else { equal })
-}
-
-/// The same, of more than a word.
-fn same_on(unit: &[u8], place: usize, there: usize) -> usize {
-    let mut length = WORD;
-    loop {
-        let (here, there) = (place.wrapping_add(length), there.wrapping_add(length));
-        let (Some(one), Some(other)) = (load(unit, here), load(unit, there)) else {
-            let rest = unit.get(here..).unwrap_or_default();
-            let there = unit.get(there..).unwrap_or_default();
-            let equal = rest.iter().zip(there).take_while(|(one, other)| one == other).count();
-            return length.wrapping_add(equal);
-        };
-        let difference = one ^ other;
-        if difference != 0 {
-            let equal = usize::try_from(difference.trailing_zeros() >> 3).unwrap_or(0);
-            return length.wrapping_add(equal);
-        }
-        length = length.wrapping_add(WORD);
-    }
+    let most = unit.len().wrapping_sub(place);
+    Some(if difference == 0 { same::same(unit, there, place, most) } else { equal })
 }
 
 /// The word at a place.
