@@ -12,10 +12,10 @@
 //! ([`text`]), on each message and on the whole stream ([`wire`]).
 //!
 //! Reading order: [`layout`] (guest-physical addresses), [`processor`] and
-//! [`pvh`] (how the guest is started), [`port`], [`device`] (what is plugged in where), [`holes`] and [`arrival`] (what can be asked of it), [`request`], [`reply`],
-//! [`source`] (which image), [`info`], [`map`], [`convert`], [`compare`], [`measure`] and [`copy`] (the
-//! vocabulary of operations),
-//! [`wire`] (bytes).
+//! [`pvh`] (how the guest is started), [`port`], [`device`] (what is plugged in where),
+//! [`holes`] and [`arrival`] (what can be asked of it), [`request`], [`reply`], [`source`]
+//! (which image), [`info`], [`map`], [`convert`], [`compare`], [`measure`] and [`copy`]
+//! (the vocabulary of operations), [`wire`] (bytes).
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -21,6 +21,14 @@ pub struct Source {
     pub snapshot: Option<Snapshot>,
 }
 
+impl Source {
+    /// All of the image of a format in a slot.
+    #[must_use]
+    pub fn whole(slot: u8, format: Option<Format>) -> Self {
+        Self { slot, format, extension: Name::default(), window: None, snapshot: None }
+    }
+}
+
 /// The name or the id of a snapshot. Longer ones than these are none.
 pub type SnapshotName = Text<1024>;
 

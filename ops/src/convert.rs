@@ -8,7 +8,6 @@ use core::ops::Range;
 use abi::convert::{CreateRequest, Progress, Request, Setting, State, Target, Value};
 use abi::reply::{NewFile, Part, Preallocate, Preallocation, Reply};
 use abi::source::Source;
-use abi::text::Text;
 use formats::creation::{self, Options};
 use formats::extent::{File, Place};
 use formats::image::Description;
@@ -33,19 +32,12 @@ use crate::transfer::Transfers;
 /// If something cannot be read or written.
 pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     let open = |source| Disk::open(session, source, request.max_depth);
-    let disks = request.sources.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let abi::convert::Range { start, length, to, size } = request.range;
-    if start > size_of_all(&disks) {
-        session.reply(Reply::NothingThere)?;
-    }
-    let mut disks = part(disks, start, length);
-    if to > 0 {
-        disks.insert(0, Disk::zeros(session, to));
-    }
-    let end = size_of_all(&disks).min(size.unwrap_or(u64::MAX));
+    let mut disks = open_sources(request, session)?;
+    let size = request.range.size;
+    let content_end = size_of_all(&disks).min(size.unwrap_or(u64::MAX));
 
     let target = &request.target;
-    let size = size.unwrap_or(end).checked_next_multiple_of(SECTOR);
+    let size = size.unwrap_or(content_end).checked_next_multiple_of(SECTOR);
     let size = size.ok_or_else(|| Error::request("the disk is too large"))?;
     let named = target.backing.as_ref().map(open).transpose()?;
     let backing = named.as_ref().and_then(|disk| Some((disk.top()?, disk.format()?)));
@@ -55,8 +47,8 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     let beneath = recreate::named_backing(target);
     let has_backing = beneath.is_some();
     // What ends inside a unit hides what is underneath the rest of it.
-    let until = end.next_multiple_of(unit).min(size);
-    let goes_on = has_backing && !request.only_top && end < until;
+    let until = content_end.next_multiple_of(unit).min(size);
+    let goes_on = has_backing && !request.only_top && content_end < until;
     let is_needed = request.only_top || goes_on;
     let underneath = match (named, &beneath, target.before) {
         (None, Some(backing), Some(slot)) if is_needed => {
@@ -64,13 +56,12 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
         }
         (named, ..) => named,
     };
-    let content_end = end;
     let (underneath, end) = match underneath {
         Some(disk) if goes_on => {
-            recreate::go_on(&mut disks, end, until, disk, session);
+            recreate::go_on(&mut disks, content_end, until, disk, session);
             (None, until)
         }
-        underneath => (underneath, end),
+        underneath => (underneath, content_end),
     };
     let slots = open_files(target, writer.as_ref(), session)?;
     let encoding = writer.encoding();
@@ -131,6 +122,22 @@ pub fn create<T: Transfers>(request: &CreateRequest, session: &T) -> Result<(), 
 
 /// The unit of disks in bytes.
 pub(crate) const SECTOR: u64 = 512;
+
+/// Opens the disks that are copied: the wanted part of the sources, behind zeros if it goes
+/// further back on the new disk.
+fn open_sources<'a>(request: &Request, session: &'a dyn Session) -> Result<Vec<Disk<'a>>, Error> {
+    let open = |source| Disk::open(session, source, request.max_depth);
+    let disks = request.sources.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let abi::convert::Range { start, length, to, .. } = request.range;
+    if start > size_of_all(&disks) {
+        session.reply(Reply::NothingThere)?;
+    }
+    let mut disks = part(disks, start, length);
+    if to > 0 {
+        disks.insert(0, Disk::zeros(session, to));
+    }
+    Ok(disks)
+}
 
 /// The size of disks, one behind the other, in bytes.
 fn size_of_all(disks: &[Disk<'_>]) -> u64 {
@@ -263,9 +270,7 @@ fn finish<T: Transfers>(
 /// Opens an image with an empty disk. Not every format can have one: it can be made, but
 /// nobody can open it then.
 fn check_empty(target: &Target, session: &dyn Session) -> Result<(), Error> {
-    let Target { slot, format, .. } = *target;
-    let (format, extension) = (Some(format), Text::default());
-    let source = Source { slot, format, extension, window: None, snapshot: None };
+    let source = Source::whole(target.slot, Some(target.format));
     Link::from(&source).open(session).map(|_| ())
 }
 
@@ -349,6 +354,7 @@ impl<'a> Copier<'a> {
         };
         Self { writer, sparse, unit: 1, zeros, hash: None, progress }
     }
+
     /// Stores what is not zeros of a buffer.
     fn data<T: Transfers>(
         &mut self,

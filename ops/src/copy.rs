@@ -8,7 +8,6 @@ use abi::copy::Request;
 use abi::info::Format;
 use abi::reply::FailureKind;
 use abi::source::Source;
-use abi::text::Text;
 use formats::Writer;
 use formats::extent::File;
 use formats::raw::RawWriter;
@@ -37,7 +36,7 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
     let file = session.storage(source).ok_or_else(|| Error::empty_slot(source))?;
     // A disk ends with a whole sector, which the file need not.
     let length = file.length().saturating_sub(start).min(length);
-    let open = |slot| Disk::open(session, &as_it_is(slot), 1);
+    let open = |slot| Disk::open(session, &Source::whole(slot, Some(Format::Raw)), 1);
     let disks = [open(source)?.part(start, length)];
     let mut writer = RawWriter::new(length);
     if state == State::New {
@@ -70,12 +69,6 @@ pub fn run<T: Transfers>(request: &Request, session: &T) -> Result<(), Error> {
         }
         Some(_) => Err(broken(target, "the copy differs")),
     }
-}
-
-/// The bytes of a file as a disk.
-fn as_it_is(slot: u8) -> Source {
-    let (format, extension) = (Some(Format::Raw), Text::default());
-    Source { slot, format, extension, window: None, snapshot: None }
 }
 
 fn broken(slot: u8, message: &str) -> Error {

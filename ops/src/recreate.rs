@@ -62,12 +62,7 @@ pub fn examine<T: Transfers>(request: &ExamineRequest, session: &T) -> Result<()
 }
 
 fn refused(message: &str) -> Error {
-    Error::Failed {
-        device: None,
-        kind: FailureKind::Unsupported,
-        is_bare: false,
-        message: message.to_string(),
-    }
+    Error::about(0, FailureKind::Unsupported, message.to_string()).without_device()
 }
 
 fn has_backing(image: &dyn Image) -> bool {

@@ -1,7 +1,7 @@
 //! Writing: data straight from the buffers that it was read into, metadata gathered
 //! into large requests.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -57,14 +57,14 @@ pub struct Sink<'a, T: Transfers> {
     /// The slots of the image's files, its own first.
     slots: Vec<u8>,
     before: Before,
-    /// Up to where nothing is left of what was there, for each file, in bytes.
-    covered: Vec<u64>,
+    /// Up to where nothing is left of what was there, in bytes, by the slot of the file.
+    covered: BTreeMap<u8, u64>,
     /// Zeros that are on their way to where something else may go later.
     zeros: Vec<Zeroing>,
     /// How many such requests there have been.
     zeroed: u64,
     /// Writes that wait for them.
-    held: Vec<(usize, Transfer<T::Buffer>)>,
+    held: Vec<Write<T::Buffer>>,
     pool: Pool<T::Buffer>,
     gathers: Vec<Gather<T::Buffer>>,
     /// How many bytes are on their way.
@@ -77,7 +77,23 @@ pub struct Sink<'a, T: Transfers> {
     failed: bool,
 }
 
-/// Bytes that are going to be written at one place.
+/// Bytes of a buffer that are going to be written.
+struct Write<B> {
+    slot: u8,
+    offset: u64,
+    range: Range<usize>,
+    buffer: Arc<B>,
+    /// How many bytes of memory it counts for until it is done.
+    weight: usize,
+}
+
+impl<B> Write<B> {
+    fn end(&self) -> u64 {
+        self.offset + self.range.len() as u64
+    }
+}
+
+/// Bytes that are gathered for one place.
 struct Gather<B> {
     slot: u8,
     start: u64,
@@ -124,7 +140,7 @@ impl<'a, T: Transfers> Sink<'a, T> {
     pub fn new(session: &'a T, slots: Vec<u8>, before: Before) -> Self {
         Self {
             session,
-            covered: alloc::vec![0; slots.len()],
+            covered: BTreeMap::new(),
             slots,
             before,
             zeros: Vec::new(),
@@ -177,8 +193,8 @@ impl<'a, T: Transfers> Sink<'a, T> {
         range: Range<usize>,
     ) -> Result<(), Error> {
         let slot = self.slot(place.file)?;
-        let buffer = Arc::clone(buffer);
-        self.write(range.len(), slot, place.offset, range, buffer)
+        let (buffer, weight) = (Arc::clone(buffer), range.len());
+        self.write(Write { slot, offset: place.offset, range, buffer, weight })
     }
 
     /// Makes a range of a file zeros.
@@ -201,19 +217,14 @@ impl<'a, T: Transfers> Sink<'a, T> {
         if let Some(event) = self.others.pop_front() {
             return Ok(Some(event));
         }
-        let event = self.session.finish()?;
-        Ok(self.done(event).err())
+        self.wait()
     }
 
-    /// Takes note of something that is done, if it is a request that writes.
-    ///
-    /// # Errors
-    ///
-    /// The event, if it is not.
-    pub fn done(&mut self, event: Event<T::Buffer>) -> Result<(), Event<T::Buffer>> {
-        let finished = match event {
+    /// The same, of what is not done yet.
+    fn wait(&mut self) -> Result<Option<Event<T::Buffer>>, Error> {
+        let finished = match self.session.finish()? {
             Event::Transfer(finished) if finished.tag & WRITE_TAG != 0 => finished,
-            other => return Err(other),
+            other => return Ok(Some(other)),
         };
         self.requests -= 1;
         self.failed |= finished.result.is_err();
@@ -229,7 +240,7 @@ impl<'a, T: Transfers> Sink<'a, T> {
             Some(Returned::Filled(buffer)) => self.pool.put(buffer),
             None => {}
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Whether everything could be written so far.
@@ -259,8 +270,9 @@ impl<'a, T: Transfers> Sink<'a, T> {
             self.write_gather(gather)?;
         }
         while self.requests > 0 {
-            let finished = self.session.finish()?;
-            self.done(finished).map_err(|_| Error::request("a read was left under way"))?;
+            if self.wait()?.is_some() {
+                return Err(Error::request("a read was left under way"));
+            }
         }
         self.check()
     }
@@ -305,40 +317,31 @@ impl<'a, T: Transfers> Sink<'a, T> {
         // However little of it is filled, all of the buffer takes memory.
         let weight = buffer.len();
         let buffer = Arc::new(buffer);
-        self.write(weight, slot, start, 0..length, buffer)
+        self.write(Write { slot, offset: start, range: 0..length, buffer, weight })
     }
 
     /// Starts a write. What it leaves out behind everything before it is made zeros, if
     /// there may be something else: as writers hand out a file from its start to its end,
-    /// that is all that they may count on to be zeros. `weight` is how many bytes of memory
-    /// it takes.
-    fn write(
-        &mut self,
-        weight: usize,
-        slot: u8,
-        offset: u64,
-        range: Range<usize>,
-        buffer: Arc<T::Buffer>,
-    ) -> Result<(), Error> {
-        let end = offset + range.len() as u64;
-        let write = Transfer::Write { slot, offset, range, buffer };
+    /// that is all that they may count on to be zeros.
+    fn write(&mut self, write: Write<T::Buffer>) -> Result<(), Error> {
         if self.before == Before::Stale {
-            self.cover(slot, offset)?;
-            self.set_covered(slot, end);
+            self.cover(write.slot, write.offset)?;
+            self.set_covered(write.slot, write.end());
             // Requests may be done in any order.
-            if self.zeros.iter().any(|zeros| zeros.touches(slot, offset, end)) {
-                self.outstanding += weight as u64;
-                self.held.push((weight, write));
+            let (slot, start, end) = (write.slot, write.offset, write.end());
+            if self.zeros.iter().any(|zeros| zeros.touches(slot, start, end)) {
+                self.outstanding += write.weight as u64;
+                self.held.push(write);
                 return Ok(());
             }
         }
-        self.start(weight, write)
+        let Write { slot, offset, range, buffer, weight } = write;
+        self.start(weight, Transfer::Write { slot, offset, range, buffer })
     }
 
     /// Makes zeros from where a file is covered up to an offset.
     fn cover(&mut self, slot: u8, end: u64) -> Result<(), Error> {
-        let file = self.slots.iter().position(|own| *own == slot);
-        let start = file.and_then(|file| self.covered.get(file)).copied().unwrap_or(0);
+        let start = self.covered.get(&slot).copied().unwrap_or(0);
         let end = end.next_multiple_of(SECTOR as u64);
         if start >= end {
             return Ok(());
@@ -354,20 +357,16 @@ impl<'a, T: Transfers> Sink<'a, T> {
 
     /// Starts writes that have waited for zeros that are there now.
     fn release(&mut self) -> Result<(), Error> {
-        for (weight, write) in core::mem::take(&mut self.held) {
-            if let Transfer::Write { slot, offset, range, buffer } = write {
-                self.outstanding -= weight as u64;
-                self.write(weight, slot, offset, range, buffer)?;
-            }
+        for write in core::mem::take(&mut self.held) {
+            self.outstanding -= write.weight as u64;
+            self.write(write)?;
         }
         Ok(())
     }
 
     fn set_covered(&mut self, slot: u8, end: u64) {
-        let files = self.slots.iter().zip(&mut self.covered);
-        files
-            .filter(|(own, _)| **own == slot)
-            .for_each(|(_, covered)| *covered = end.max(*covered));
+        let covered = self.covered.entry(slot).or_default();
+        *covered = end.max(*covered);
     }
 
     /// Adds bytes to those that end where these start, or in the sector in front. The last
@@ -421,10 +420,8 @@ impl<'a, T: Transfers> Sink<'a, T> {
             self.write_gather(gather)?;
         }
         while self.requests >= REQUEST_LIMIT {
-            let event = self.session.finish()?;
-            if let Err(other) = self.done(event) {
-                self.others.push_back(other);
-            }
+            let other = self.wait()?;
+            self.others.extend(other);
         }
         let buffer = self.buffer(GATHER)?;
         Ok(Gather { slot, start: offset, filled: 0, buffer })

@@ -19,7 +19,7 @@ use crate::testing::World;
 use crate::{Error, convert, map, recreate};
 
 fn source(slot: u8) -> Source {
-    Source { slot, format: None, extension: Text::default(), window: None, snapshot: None }
+    Source::whole(slot, None)
 }
 
 fn request(sources: Vec<Source>, slot: u8, format: Format) -> Request {
