@@ -95,6 +95,12 @@ impl Outcome {
     }
 }
 
+/// The slot behind those of so many files.
+#[must_use]
+pub fn slot_behind(files: usize) -> u8 {
+    FIRST_FILE_SLOT.saturating_add(u8::try_from(files).unwrap_or(u8::MAX))
+}
+
 /// The file in a slot.
 #[must_use]
 pub fn file_in_slot(files: &[HostFile], slot: u8) -> Option<&HostFile> {

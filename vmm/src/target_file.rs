@@ -43,6 +43,15 @@ impl Cache {
         Some(Self { direct, through, durable })
     }
 
+    /// The same, for one that the user wants.
+    ///
+    /// # Errors
+    ///
+    /// In qemu-img's words, if there is no such mode.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        Self::from_name(name).ok_or_else(|| format!("Invalid cache option: {name}"))
+    }
+
     fn flags(self) -> i32 {
         let direct = if self.direct { libc::O_DIRECT } else { 0 };
         let through = if self.through { libc::O_DSYNC } else { 0 };

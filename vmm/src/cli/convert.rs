@@ -23,7 +23,7 @@ use crate::host_file::HostFile;
 use crate::host_file::pace::Pace;
 use crate::output::escape::for_terminal;
 use crate::progress::{Progress, Style};
-use crate::run::FIRST_FILE_SLOT;
+use crate::run::{FIRST_FILE_SLOT, slot_behind};
 use crate::target_file::Cache;
 
 /// Copy disk images into a new one, in any format.
@@ -170,9 +170,6 @@ fn complaint(arguments: &Args) -> Option<String> {
 /// The largest size that -S takes, in bytes.
 const MAX_SPARSE: u64 = 16 << 20;
 
-/// The largest rate that -r takes, in bytes per second: what 63 bits hold.
-const MAX_RATE: u64 = i64::MAX.unsigned_abs();
-
 /// Runs the command. Returns the exit code.
 pub fn run(program: &Program, arguments: &Args) -> ExitCode {
     match convert(program, arguments) {
@@ -188,8 +185,9 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
     let format = target::format(arguments.output_format.as_deref().unwrap_or("raw"))?;
     let sparse = sparse_size(arguments.sparse.as_deref().unwrap_or("4k"))?;
     let rate = arguments.rate.as_deref();
-    let rate =
-        rate.map(|text| number::bounded_size("rate limit", text, 0..=MAX_RATE)).transpose()?;
+    let rate = rate
+        .map(|text| number::bounded_size("rate limit", text, 0..=number::LARGEST))
+        .transpose()?;
     let Some((target_name, names)) = arguments.names.split_last().filter(|(_, it)| !it.is_empty())
     else {
         return Err("Must specify image file name".to_owned());
@@ -205,8 +203,7 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         let (backing, backing_format) = (&arguments.backing, &arguments.backing_format);
         settings.set_backing(format, backing.as_deref(), backing_format.as_deref())?;
     }
-    let cache = Cache::from_name(&arguments.cache);
-    let cache = cache.ok_or_else(|| format!("Invalid cache option: {}", arguments.cache))?;
+    let cache = Cache::parse(&arguments.cache)?;
     if Cache::from_name(&arguments.source_cache).is_none() {
         return Err(format!("Invalid source cache option: {}", arguments.source_cache));
     }
@@ -242,7 +239,7 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         sources.map(|(slot, named)| named.source(slot, snapshot.clone())).collect();
     // To know how much there is to do, all of an image's tables are read, and then again.
     let can_be_foreseen = !files.iter().any(|file| file.pipe().is_some());
-    let target_slot = next_slot(&files);
+    let target_slot = slot_behind(files.len());
 
     let state = match (arguments.no_create, arguments.target_is_zero) {
         (false, _) => State::New,
@@ -276,7 +273,7 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
     }
     files.extend(new_files);
     let source = backing.map(|backing| {
-        let slot = next_slot(&files);
+        let slot = slot_behind(files.len());
         files.push(backing.file);
         backing.named.source(slot, None)
     });
@@ -286,7 +283,7 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
     if let Some((recreation, before)) = recreation {
         range.size = Some(recreation.size);
         target.options = recreation.options;
-        target.before = Some(next_slot(&files));
+        target.before = Some(slot_behind(files.len()));
         files.push(before);
     }
     // With -n it is said of an image that is there, so that nothing else is copied.
@@ -341,11 +338,6 @@ fn convert(program: &Program, arguments: &Args) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// The slot of the file that comes next.
-fn next_slot(files: &[HostFile]) -> u8 {
-    FIRST_FILE_SLOT.saturating_add(u8::try_from(files.len()).unwrap_or(u8::MAX))
 }
 
 fn sparse_size(text: &str) -> Result<u32, String> {

@@ -14,7 +14,8 @@ use super::source::{Named, explain};
 use super::target::{NewImage, Wanted};
 use super::watch::{self, NotDone};
 use super::{Program, usage};
-use crate::creation::{Settings, number};
+use crate::creation::Settings;
+use crate::creation::number::{self, LARGEST};
 use crate::progress::{Progress, Style};
 use crate::run::FIRST_FILE_SLOT;
 use crate::target_file::Cache;
@@ -60,9 +61,6 @@ const EXAMPLES: &str = "Examples:
 
 Exit code: 0 if the copy was made and, with --verify, is the same; 1 if not.";
 
-/// The largest number on the command line: what 63 bits hold.
-const MAX: u64 = i64::MAX.unsigned_abs();
-
 /// Runs the command. Returns the exit code.
 pub fn run(program: &Program, arguments: &Args) -> ExitCode {
     let [source, target] = arguments.names.as_slice() else {
@@ -80,11 +78,10 @@ fn copy(
     source: &OsString,
     target: &OsString,
 ) -> Result<(), String> {
-    let size = |name, text: &str| number::bounded_size(name, text, 0..=MAX);
+    let size = |name, text: &str| number::bounded_size(name, text, 0..=LARGEST);
     let start = size("start", &arguments.start)?;
     let length = arguments.length.as_deref().map(|text| size("length", text)).transpose()?;
-    let cache = Cache::from_name(&arguments.cache);
-    let cache = cache.ok_or_else(|| format!("Invalid cache option: {}", arguments.cache))?;
+    let cache = Cache::parse(&arguments.cache)?;
     let image = ImageArgs { format: Some("raw".to_owned()), ..ImageArgs::default() };
     let (named, file) = Named::open(&image, source)?;
     if start > file.length() {
@@ -102,7 +99,7 @@ fn copy(
         target: slot,
         state: new_file.state(),
         start,
-        length: length.unwrap_or(MAX),
+        length: length.unwrap_or(LARGEST),
         verify: arguments.verify,
         progress: arguments.progress,
     };

@@ -21,7 +21,7 @@ use crate::host_file::HostFile;
 use crate::image_name::ImageName;
 use crate::output::escape::for_terminal;
 use crate::progress::{Progress, Style};
-use crate::run::FIRST_FILE_SLOT;
+use crate::run::{FIRST_FILE_SLOT, slot_behind};
 use crate::target_file::Cache;
 
 /// Make a new disk image.
@@ -147,7 +147,7 @@ fn create(
         new_image.keep_content();
     }
     let source = backing.map(|backing| {
-        let slot = FIRST_FILE_SLOT + u8::try_from(files.len()).unwrap_or(u8::MAX);
+        let slot = slot_behind(files.len());
         files.push(backing.file);
         backing.named.source(slot, None)
     });

@@ -15,7 +15,8 @@ use super::machine::MachineArgs;
 use super::source::{MAX_DEPTH, Named, explain};
 use super::target::{self, NewImage, Wanted};
 use super::watch::{self, Names, NotDone};
-use crate::creation::{Settings, number};
+use crate::creation::Settings;
+use crate::creation::number::{self, LARGEST};
 use crate::host_file::STANDARD_STREAM;
 use crate::output::escape::for_terminal;
 use crate::progress::{Progress, Style};
@@ -62,9 +63,6 @@ Operands:
 
 Exit code: 0 if the image was made, 1 if not.";
 
-/// The largest number on the command line: what 63 bits hold.
-const MAX: u64 = i64::MAX.unsigned_abs();
-
 /// The largest block in bytes: what 31 bits hold.
 const MAX_BLOCK: u64 = 0x7fff_ffff;
 
@@ -110,7 +108,7 @@ impl Operands {
         let value = rest.strip_prefix(b"=").ok_or_else(unrecognized)?;
         let text = String::from_utf8_lossy(value);
         let size = |least, most| number::bounded_size(&name, &text, least..=most);
-        let count = || number::bounded_count(&name, &text, 0..=MAX);
+        let count = || number::bounded_count(&name, &text, 0..=LARGEST);
         match name.as_str() {
             "if" => self.input = Some(OsString::from_vec(value.to_vec())),
             "of" => self.output = Some(OsString::from_vec(value.to_vec())),
@@ -118,8 +116,8 @@ impl Operands {
             "count" => self.count = Some(count()?),
             "skip" => self.skip = count()?,
             "seek" => self.seek = count()?,
-            "isize" => self.input_size = Some(size(0, MAX)?),
-            "osize" => self.output_size = Some(size(0, MAX)?),
+            "isize" => self.input_size = Some(size(0, LARGEST)?),
+            "osize" => self.output_size = Some(size(0, LARGEST)?),
             _ => return Err(unrecognized()),
         }
         Ok(())
@@ -128,11 +126,11 @@ impl Operands {
     /// The part of the disk, and whether it starts behind its own end.
     fn range(&self) -> Result<(Range, bool), String> {
         let block = self.block.unwrap_or(512);
-        let count = self.count.map_or(MAX, |count| count.saturating_mul(block));
-        let end = count.min(self.input_size.unwrap_or(MAX));
+        let count = self.count.map_or(LARGEST, |count| count.saturating_mul(block));
+        let end = count.min(self.input_size.unwrap_or(LARGEST));
         let start = self.skip.saturating_mul(block);
         let to = self.seek.saturating_mul(block);
-        let longest = self.output_size.unwrap_or(MAX);
+        let longest = self.output_size.unwrap_or(LARGEST);
         if to > longest {
             return Err("cannot seek to specified offset".to_owned());
         }
@@ -213,13 +211,13 @@ mod tests {
     fn operands_say_what_part_it_is() {
         let part = |start, length, to, size| Ok((Range { start, length, to, size }, false));
         for (operands, expected) in [
-            (&[][..], part(0, MAX, 0, None)),
+            (&[][..], part(0, LARGEST, 0, None)),
             (&["bs=1k", "count=3"], part(0, 3072, 0, None)),
             (&["count=3", "bs=1k"], part(0, 3072, 0, None)),
             // What is skipped counts.
             (&["bs=1k", "count=3", "skip=1"], part(1024, 2048, 0, None)),
             (&["count=3", "skip=3"], part(1536, 0, 0, None)),
-            (&["seek=2", "osize=1M"], part(0, MAX, 1024, Some(1 << 20))),
+            (&["seek=2", "osize=1M"], part(0, LARGEST, 1024, Some(1 << 20))),
             (&["isize=1k", "skip=1"], part(512, 512, 0, None)),
             (
                 &["count=1", "skip=2"],

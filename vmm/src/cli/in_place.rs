@@ -19,7 +19,7 @@ use super::watch::{self, Names, NotDone};
 use crate::host_file::HostFile;
 use crate::output::escape::for_terminal;
 use crate::progress::{Progress, Style};
-use crate::run::{FIRST_FILE_SLOT, Outcome};
+use crate::run::{FIRST_FILE_SLOT, Outcome, slot_behind};
 
 /// What is to be copied into which image.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +58,7 @@ pub fn examine(
     if !is_written(&target_file) {
         return Err(format!("Could not open '{said}': it has just become another file"));
     }
-    let slot = FIRST_FILE_SLOT + u8::try_from(named.len()).unwrap_or(u8::MAX);
+    let slot = slot_behind(named.len());
     let mut files = Vec::new();
     for named in named {
         files.push(HostFile::open(&named.name.path).map_err(|error| error.to_string())?);

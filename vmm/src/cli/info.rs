@@ -61,12 +61,9 @@ Exit code: 0 if the image could be described, 1 if not.";
 /// Runs the command. Returns the exit code.
 pub fn run(program: &Program, arguments: &Args) -> ExitCode {
     let wrong = |message: &str| usage::fail(program, Some("info"), message);
-    let json = match arguments.output.as_deref() {
-        None | Some("human") => false,
-        Some("json") => true,
-        Some(other) => {
-            return wrong(&format!("--output expects 'human' or 'json' not '{other}'"));
-        }
+    let json = match usage::wants_json(arguments.output.as_deref()) {
+        Ok(json) => json,
+        Err(message) => return wrong(&message),
     };
     let [name] = arguments.names.as_slice() else {
         return wrong("Expecting one image file name");

@@ -60,12 +60,12 @@ Exit code: 0 if the image could be mapped, 1 if not.";
 pub fn run(program: &Program, arguments: &Args) -> ExitCode {
     let wrong = |message: &str| usage::fail(program, Some("map"), message);
     let paper = match arguments.output.as_deref() {
-        None | Some("human") => Paper::Human,
-        Some("json") => Paper::Json,
         Some("svg") => Paper::Svg,
-        Some(other) => {
-            return wrong(&format!("--output expects 'human' or 'json' not '{other}'"));
-        }
+        output => match usage::wants_json(output) {
+            Ok(false) => Paper::Human,
+            Ok(true) => Paper::Json,
+            Err(message) => return wrong(&message),
+        },
     };
     let [name] = arguments.names.as_slice() else {
         return wrong("Expecting one image file name");

@@ -65,13 +65,9 @@ Exit code: 0 if it could be measured, 1 if not.";
 
 /// Runs the command. Returns the exit code.
 pub fn run(program: &Program, arguments: &Args) -> ExitCode {
-    let json = match arguments.output.as_deref() {
-        None | Some("human") => false,
-        Some("json") => true,
-        Some(other) => {
-            let message = format!("--output expects 'human' or 'json' not '{other}'");
-            return usage::fail(program, Some("measure"), &message);
-        }
+    let json = match usage::wants_json(arguments.output.as_deref()) {
+        Ok(json) => json,
+        Err(message) => return usage::fail(program, Some("measure"), &message),
     };
     match measure(program, arguments) {
         Ok(figures) => program.print(&render(&figures, json)),
@@ -84,8 +80,8 @@ pub fn run(program: &Program, arguments: &Args) -> ExitCode {
 
 fn measure(program: &Program, arguments: &Args) -> Result<Figures, String> {
     let Args { image, target_format, options, snapshot, size, machine, names, .. } = arguments;
-    let most = 0..=i64::MAX.unsigned_abs();
-    let size = size.as_deref().map(|text| number::bounded_size("image size", text, most));
+    let bounded = |text| number::bounded_size("image size", text, 0..=number::LARGEST);
+    let size = size.as_deref().map(bounded);
     let size = size.transpose()?;
     if let [_, _, ..] = names.as_slice() {
         return Err("At most one filename argument is allowed.".to_owned());

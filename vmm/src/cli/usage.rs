@@ -13,6 +13,19 @@ pub fn fail(program: &Program, command: Option<&str>, message: &str) -> ExitCode
     hint(program, command)
 }
 
+/// Whether `--output` wants JSON, and not text for people.
+///
+/// # Errors
+///
+/// What is wrong with another value, in qemu-img's words.
+pub fn wants_json(output: Option<&str>) -> Result<bool, String> {
+    match output {
+        None | Some("human") => Ok(false),
+        Some("json") => Ok(true),
+        Some(other) => Err(format!("--output expects 'human' or 'json' not '{other}'")),
+    }
+}
+
 /// Explains an error of the argument parser, or prints the help that was asked
 /// for.
 pub fn explain(program: &Program, arguments: &[OsString], error: &clap::Error) -> ExitCode {

@@ -5,6 +5,9 @@ use std::ops::RangeInclusive;
 
 use crate::output::escape::for_terminal;
 
+/// The largest number on the command line: what 63 bits hold.
+pub const LARGEST: u64 = i64::MAX.unsigned_abs();
+
 /// A number of bytes: digits, a fraction perhaps, and a suffix in powers of 1024.
 ///
 /// # Errors

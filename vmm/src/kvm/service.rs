@@ -26,6 +26,7 @@ use crate::host_file::HostFile;
 use crate::host_file::output::Output;
 use crate::run::{
     Budget, CONSOLE_SLOT, End, FIRST_FILE_SLOT, GuestError, Listener, ReplyStream, RunError,
+    slot_behind,
 };
 
 /// How long the rings are looked at in vain before the thread goes to sleep and
@@ -357,8 +358,7 @@ impl<'run> Service<'run> {
 
     /// The next slot that is free, if there is one.
     fn next_slot(&self) -> Option<u8> {
-        let slot = u8::try_from(self.disks.len()).ok()?.checked_add(FIRST_FILE_SLOT)?;
-        Some(slot).filter(|slot| *slot < MAX_DEVICES)
+        Some(slot_behind(self.disks.len())).filter(|slot| *slot < MAX_DEVICES)
     }
 
     /// Plugs a file into a slot.

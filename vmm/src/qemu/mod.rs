@@ -28,7 +28,7 @@ use crate::interruption::{self, Undoing};
 use crate::output::escape::for_terminal;
 use crate::run::{
     CONSOLE_SLOT, End, FIRST_FILE_SLOT, GuestError, Job, Listener, Outcome, RunError, SerialLog,
-    file_in_slot,
+    file_in_slot, slot_behind,
 };
 use crate::timings::{Moment, Timings};
 
@@ -293,8 +293,7 @@ fn create(
 
 /// The next slot that is free, if there is one.
 fn next_slot(files: &[HostFile]) -> Option<u8> {
-    let slot = u8::try_from(files.len()).ok()?.checked_add(FIRST_FILE_SLOT)?;
-    Some(slot).filter(|slot| *slot < MAX_DEVICES)
+    Some(slot_behind(files.len())).filter(|slot| *slot < MAX_DEVICES)
 }
 
 /// Has a file plugged into a slot in the next run.
