@@ -164,7 +164,8 @@ fn say_whether_others_are_at_work() {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     if load > processors as f64 / 2.0 {
         println!(
-            "note: others are at work here (load {load:.1} on {processors} processors), so these              figures are not what they could be"
+            "note: others are at work here (load {load:.1} on {processors} processors), so these \
+             figures are not what they could be"
         );
     }
 }
